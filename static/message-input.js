@@ -1,0 +1,89 @@
+// The field one types in, for the page and, as an anywidget, for the notebook. Lessons 05 and 06.
+
+/** The longest message, in UTF-16 units; from `NEAR` units before it on, a counter shows. */
+export const LONGEST = 4096;
+const NEAR = 200;
+
+function element(tag, className, properties = {}) {
+  return Object.assign(document.createElement(tag), { className }, properties);
+}
+
+/** True if a key event means "send": Enter, but not Shift+Enter, nor the Enter that ends an input method's word. */
+export function isSubmit(event) {
+  const composing = event.isComposing || event.keyCode === 229;
+  return event.key === "Enter" && !event.shiftKey && !composing;
+}
+
+/**
+ * A text field with a Send button. `submit(text)` gets the whole text in one act;
+ * the field is cleared then, unless `submit` returns false.
+ */
+export class MessageInput {
+  constructor(el, submit, placeholder = "Type in a message and press Enter") {
+    this.submit = submit;
+    this.area = element("textarea", "chatkit-area", { rows: 1, maxLength: LONGEST, dir: "auto" });
+    this.area.setAttribute("aria-label", "Message");
+    this.left = element("span", "chatkit-left", { hidden: true });
+    this.button = element("button", "chatkit-send", { type: "submit", title: "Send (Enter)" });
+    this.button.setAttribute("aria-label", "Send");
+    this.form = element("form", "chatkit chatkit-input");
+    this.form.append(this.area, this.left, this.button);
+    this.form.dataset.lmSuppressShortcuts = "true"; // JupyterLab's keys rest while one types here.
+    this.form.addEventListener("keydown", (event) => this.keydown(event));
+    this.form.addEventListener("input", () => this.refresh());
+    this.form.addEventListener("submit", (event) => this.send(event));
+    Object.assign(this, { placeholder, enabled: true });
+    el.append(this.form);
+  }
+
+  set placeholder(text) {
+    this.area.placeholder = text;
+  }
+
+  /** Whether the text can be sent; it can always be typed. */
+  set enabled(enabled) {
+    this.ready = enabled;
+    this.refresh();
+  }
+
+  keydown(event) {
+    event.stopPropagation();
+    if (event.target === this.area && isSubmit(event)) this.send(event);
+  }
+
+  send(event) {
+    event.preventDefault();
+    const text = this.area.value;
+    if (!this.ready || text.trim() === "" || this.submit(text) === false) return;
+    this.area.value = "";
+    this.area.focus();
+    this.refresh();
+  }
+
+  refresh() {
+    const { value, style } = this.area;
+    const left = LONGEST - value.length;
+    this.button.disabled = !this.ready || value.trim() === "";
+    this.left.hidden = left > NEAR;
+    this.left.textContent = `${left} left`;
+    style.setProperty("height", "auto");
+    if (value) style.setProperty("height", `${this.area.scrollHeight}px`);
+  }
+}
+
+/** Sends `{text}` to the kernel for each message; `placeholder` and `enabled` follow the model. */
+function render({ model, el }) {
+  const input = new MessageInput(el, (text) => model.send({ text }));
+  const update = () => {
+    for (const trait of ["placeholder", "enabled"]) input[trait] = model.get(trait);
+  };
+  update();
+  model.on("change:placeholder", update);
+  model.on("change:enabled", update);
+  return () => {
+    model.off("change:placeholder", update);
+    model.off("change:enabled", update);
+  };
+}
+
+export default { render };
