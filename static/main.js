@@ -117,7 +117,7 @@ function init() {
   socket.connect();
   window.addEventListener("online", () => socket.wake());
   document.addEventListener("visibilitychange", () => document.hidden || socket.wake());
-  page.input.area.focus();
+  if (window.parent === window) page.input.area.focus(); // In a frame it would take the keys from the notebook.
 }
 
 init();

@@ -76,8 +76,10 @@ export function linkify(text) {
 
 function clock(seconds) {
   const date = new Date(seconds * 1000);
-  const node = element("time", "chatkit-time");
-  node.textContent = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const day = date.toLocaleDateString([], { month: "short", day: "numeric" });
+  const today = date.toDateString() === new Date().toDateString();
+  const node = element("time", "chatkit-time", element("span", "chatkit-date", today ? "" : `${day}, `), time);
   node.dateTime = date.toISOString();
   node.title = date.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
   return node;
