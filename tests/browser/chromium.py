@@ -1,0 +1,124 @@
+"""A Chromium for the browser tests and the screenshots: one that is here, else one installed now.
+
+`make test` runs this as a module before pytest, so that no test has to wait for a download.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+)
+APPS = ("Chromium", "Google Chrome", "Microsoft Edge")
+PROGRAMS = (r"Chromium\Application\chrome.exe", r"Google\Chrome\Application\chrome.exe")
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+INSTALL_LIMIT = 300  # seconds for each command
+NONE_FOUND = (
+    "The browser tests need a Chromium, and neither Playwright nor the system's package manager "
+    "could install one: install Chromium or Chrome, or put its path in CHATKIT_CHROMIUM."
+)
+
+
+def find() -> str | None:
+    """The path of a Chromium that runs, or None. Not to be called while a Playwright runs."""
+    return next((path for path in _places() if _runs(path)), None)
+
+
+def ensure() -> str:
+    """The path of a Chromium, installed if there was none; RuntimeError says what to do."""
+    if found := find():
+        return found
+    for command in _installers():
+        print("No Chromium yet, so:", " ".join(command), flush=True)
+        try:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=INSTALL_LIMIT,
+                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if found := find():
+            return found
+    raise RuntimeError(NONE_FOUND)
+
+
+def launch(playwright: Playwright, executable: str) -> Browser:
+    """A headless browser that calls nobody; root has no sandbox to give."""
+    root = getattr(os, "geteuid", lambda: 1)() == 0
+    args = [*QUIET, "--no-sandbox"] if root else [*QUIET]
+    return playwright.chromium.launch(executable_path=executable, args=args)
+
+
+def _places() -> Iterator[str]:
+    """Where a Chromium may be, the best place first; a place named in CHATKIT_CHROMIUM alone."""
+    if named := os.environ.get("CHATKIT_CHROMIUM"):
+        yield named
+        return
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    yield own
+    yield from (path for name in NAMES if (path := shutil.which(name)))
+    for app in APPS:
+        yield f"/Applications/{app}.app/Contents/MacOS/{app}"
+    for folder in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
+        if folder in os.environ:
+            yield from (str(Path(os.environ[folder], program)) for program in PROGRAMS)
+
+
+def _runs(path: str) -> bool:
+    """Whether the program starts: a stub of a package, or a missing library, would show here."""
+    if not Path(path).is_file():
+        return False
+    if sys.platform == "win32":  # there --version opens a window
+        return True
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _installers() -> Iterator[list[str]]:
+    """The commands that may bring a Chromium, in the order to try them."""
+    yield [sys.executable, "-m", "playwright", "install", "chromium"]
+    if shutil.which("brew"):
+        yield ["brew", "install", "--cask", "google-chrome"]
+    if sys.platform != "linux":
+        return
+    if os.geteuid() == 0:
+        sudo = []
+    elif shutil.which("sudo"):
+        sudo = ["sudo", "-n"]
+    else:
+        return
+    if shutil.which("apt-get"):
+        yield [*sudo, "apt-get", "update"]
+        yield [*sudo, "apt-get", "install", "-y", "chromium", "fonts-noto-color-emoji"]
+    elif shutil.which("dnf"):
+        yield [*sudo, "dnf", "install", "-y", "chromium"]
+
+
+if __name__ == "__main__":
+    try:
+        ensure()
+    except RuntimeError as error:
+        sys.exit(str(error))

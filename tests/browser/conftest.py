@@ -1,0 +1,66 @@
+"""One Chromium for all browser tests of a worker, and a fresh page for each test."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser import chromium
+
+VIEWPORT = {"width": 1100, "height": 800}
+NewPage = Callable[..., Page]
+
+
+# Not for the session: a running Playwright keeps this thread's event loop, and async tests need it.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A running Chromium. Tests under tests/browser/ are plain functions, never `async def`."""
+    executable = chromium.find()
+    if executable is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(chromium.NONE_FOUND)
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright, executable)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def forgiven() -> list[str]:
+    """Parts of the console errors that this test provokes on purpose: it adds them here."""
+    return []
+
+
+@pytest.fixture
+def new_page(browser: Browser, forgiven: list[str]) -> Iterator[NewPage]:
+    """A function that opens a page with cookies and storage of its own, as another person would.
+
+    Its keywords are those of Playwright's `new_context`. Afterwards no page may have logged an
+    error or have thrown one.
+    """
+    contexts = []
+    problems: list[str] = []
+
+    def listen(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            problems.append(said.text)
+
+    def open_page(**options: Any) -> Page:
+        context = browser.new_context(**{"viewport": VIEWPORT, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", listen)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [text for text in problems if not any(part in text for part in forgiven)] == []
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A fresh page in a window of its own."""
+    return new_page()

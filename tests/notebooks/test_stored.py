@@ -1,0 +1,77 @@
+"""The notebooks as they are stored: all run, short cells, and nothing of the machine that ran them.
+
+nbval, in the same pytest run, compares the outputs; it says nothing of a cell that was never run.
+"""
+
+import itertools
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.notebooks.run import NOTEBOOKS, ROOT, dumps, normalise
+
+MAX_LINES = 25
+LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+HOMES = re.compile(r"/(?:home|Users|root)/\w|\b[A-Z]:\\+Users\\|/site-packages/|/ipykernel_\d+/")
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.name)
+def lesson(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def notebook(lesson: Path) -> NotebookNode:
+    return nbformat.reads(lesson.read_text(encoding="utf-8"), as_version=4)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_lessons():
+    assert LESSONS
+
+
+def test_every_cell_was_run_in_order(notebook: NotebookNode):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1)), "run make notebooks"
+
+
+def test_no_cell_is_stored_with_an_error(notebook: NotebookNode):
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
+
+
+def test_cells_are_short(notebook: NotebookNode):
+    sources = [cell.source for cell in code_cells(notebook)]
+    assert [source for source in sources if len(source.splitlines()) > MAX_LINES] == []
+
+
+def test_prose_parts_the_code(notebook: NotebookNode):
+    kinds = [cell.cell_type for cell in notebook.cells]
+    runs = [len(list(cells)) for kind, cells in itertools.groupby(kinds) if kind == "code"]
+    assert max(runs) <= 2
+
+
+def test_make_notebooks_would_leave_the_file_as_it_is(lesson: Path, notebook: NotebookNode):
+    # As bytes, so that a newline at the end or a carriage return counts.
+    assert lesson.read_bytes() == dumps(normalise(notebook)).encode(), "run make notebooks"
+
+
+def test_measured_cells_were_run_as_they_stand(notebook: NotebookNode):
+    cells = code_cells(normalise(notebook))
+    measured = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in measured if "ran" not in cell.metadata] == []
+
+
+def test_no_path_of_a_machine(lesson: Path):
+    text = lesson.read_text(encoding="utf-8")
+    mine = [str(ROOT), sys.prefix, str(Path.home()) + "/", tempfile.gettempdir() + "/"]
+    assert [path for path in mine if path in text] == []
+    assert HOMES.findall(text) == []
