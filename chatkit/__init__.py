@@ -1,0 +1,37 @@
+"""chatkit: a chat over WebSockets, built cell by cell in Jupyter.
+
+The names below are the whole kit; each is imported when it is first used, so that a server
+does not load what only a notebook needs.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "JSON": "codecs",
+    "TRANSIT": "codecs",
+    "Broadcaster": "broadcaster",
+    "ChatClient": "client",
+    "ChatServer": "server",
+    "ChatWidget": "widget",
+    "ChatkitError": "messages",
+    "Message": "messages",
+    "Room": "room",
+    "launch": "server",
+    "make_app": "server",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'chatkit' has no attribute {name!r}")
+    return getattr(import_module(f"chatkit.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,94 @@
+"""The command line: chatkit serve, lab, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatkit.messages import ChatkitError
+from chatkit.server import HOST, PORT, ChatServer
+
+app = typer.Typer(
+    help="A chat over WebSockets, and the lessons that build it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class CodecName(StrEnum):
+    """The codecs that a server can use by default."""
+
+    json = "json"
+    transit = "transit"
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = PORT,
+    codec: Annotated[
+        CodecName, typer.Option(help="For clients that ask for none.")
+    ] = CodecName.json,
+) -> None:
+    """Serve the chat until Ctrl-C or SIGTERM."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(serve_until_stopped(ChatServer(port, host, codec.value)))
+
+
+async def serve_until_stopped(server: ChatServer) -> None:
+    """Run a server until this process is told to stop."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+    await server.start()
+    print(f"chatkit is serving on {server.url}", flush=True)
+    await stopping.wait()
+    await server.stop()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where your copy of the lessons is kept.")] = Path(
+        "chatkit-lessons"
+    ),
+) -> None:
+    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab."""
+    from chatkit.lab import open_lab
+
+    raise typer.Exit(open_lab(folder, context.args))
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this machine is ready: versions, ports, widgets, and a message sent to itself."""
+    from chatkit.doctor import examine
+
+    report = asyncio.run(examine())
+    print(report)
+    raise typer.Exit(0 if report.well else 1)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is told in one sentence, with exit code 2."""
+    try:
+        app()
+    except ChatkitError as error:
+        print(f"chatkit: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

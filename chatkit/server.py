@@ -1,0 +1,249 @@
+"""The server: the one place where room, handlers and routes are joined; and `launch` for a cell."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import errno
+import logging
+import socket
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from html import escape
+from threading import Thread
+from typing import Self
+
+import psutil
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler
+
+from chatkit.codecs import CODECS, JSON, Codec
+from chatkit.handlers import ChatSocket, Health, page_routes
+from chatkit.jupyter import page_link, proxy_path
+from chatkit.messages import ChatkitError
+from chatkit.room import Room
+
+HOST = "127.0.0.1"  # loopback: reachable from this machine alone
+PORT = 8765
+PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
+MAX_FRAME = 64 * 1024  # bytes
+PING_INTERVAL = 20  # seconds
+CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
+GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
+
+log = logging.getLogger("chatkit")
+log.addHandler(logging.NullHandler())  # nothing in a learner's cell; `chatkit serve` shows it
+
+
+def make_app(room: Room | None = None, codec: Codec = JSON) -> Application:
+    """Return the Tornado application of one room; `codec` is for clients that ask for none.
+
+    The guide's `websocket-routes`. Lesson 03.
+    """
+    room = room or Room()
+    routes = [
+        (r"/ws", ChatSocket, {"room": room, "codec": codec}),
+        (r"/healthz", Health, {"room": room}),
+        *page_routes(),
+    ]
+    return Application(
+        routes,
+        log_function=log_request,
+        websocket_max_message_size=MAX_FRAME,
+        websocket_ping_interval=PING_INTERVAL,
+    )
+
+
+def log_request(handler: RequestHandler) -> None:
+    """Log one HTTP request where a server's operator looks, not in a learner's cell."""
+    request = handler.request
+    log.info("%d %s %s %s", handler.get_status(), request.method, request.path, request.remote_ip)
+
+
+def codec_named(name: str) -> Codec:
+    """Return the codec called `json` or `transit`; raise ChatkitError for any other name."""
+    if name not in CODECS:
+        raise ChatkitError(f"There is no codec {name!r}: choose one of {', '.join(CODECS)}.")
+    return CODECS[name]
+
+
+class PortTakenError(ChatkitError):
+    """Another program listens on the port."""
+
+
+def holder_of(port: int) -> str:
+    """Return which program listens on a port, as far as the system lets us know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            if listens and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:  # macOS tells only an administrator
+        pass
+    return "another program"
+
+
+class ChatServer:
+    """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03."""
+
+    def __init__(self, port: int = PORT, host: str = HOST, codec: str = "json") -> None:
+        if not 0 <= port <= 65535:
+            raise ChatkitError(
+                f"There is no port {port}: choose one from 1 to 65535, or 0 for any."
+            )
+        self.host = host
+        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.port = port
+        self.room = Room()
+        self.http = HTTPServer(make_app(self.room, codec_named(codec)))
+
+    @property
+    def url(self) -> str:
+        """Return the address of the page."""
+        host = f"[{self.host}]" if self.family == socket.AF_INET6 else self.host
+        return f"http://{host}:{self.port}/"
+
+    async def start(self) -> Self:
+        """Listen, and return the server; raise ChatkitError if the port can't be had."""
+        try:
+            listener = socket.create_server((self.host, self.port), family=self.family)
+        except OSError as error:
+            raise self.refusal(error) from error
+        listener.setblocking(False)
+        self.http.add_socket(listener)
+        self.port = listener.getsockname()[1]
+        return self
+
+    def refusal(self, error: OSError) -> ChatkitError:
+        """Return what holds the port back and what to do about it, in one sentence."""
+        if error.errno == errno.EADDRINUSE:
+            return PortTakenError(
+                f"Port {self.port} is held by {holder_of(self.port)}: stop that, "
+                "or choose another port (0 takes any free one)."
+            )
+        return ChatkitError(f"Can't listen on {self.host} port {self.port}: {error.strerror}.")
+
+    async def stop(self) -> None:
+        """Stop listening, and close every socket with code 1001."""
+        self.http.stop()
+        channels = [channel for channel in self.room.members if isinstance(channel, ChatSocket)]
+        for channel in channels:
+            channel.close(GOING_AWAY, "the server is stopping")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await asyncio.gather(*(channel.closed.wait() for channel in channels))
+        for channel in channels:
+            channel.cut()
+        await self.http.close_all_connections()
+
+
+class LaunchedServer:
+    """A server in a thread with a loop of its own, so that a busy cell can't freeze it. Lesson 03.
+
+    In a notebook it shows itself as links. `note` says why it is not on the usual port, if so.
+    """
+
+    def __init__(self, server: ChatServer, note: str = "") -> None:
+        self.server = server
+        self.note = note
+        self.started: Future[None] = Future()
+        self.thread = Thread(target=self.run, name="chatkit server", daemon=True)
+        self.thread.start()
+        self.started.result()
+        atexit.register(self.stop)
+
+    def run(self) -> None:
+        """Run the server's loop in the thread until `stop` is called."""
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self.serve())
+
+    async def serve(self) -> None:
+        """Start, wait to be told to stop, and stop."""
+        self.loop = asyncio.get_running_loop()
+        self.stopping = asyncio.Event()
+        try:
+            await self.server.start()
+        except ChatkitError as error:
+            self.started.set_exception(error)
+            return
+        self.started.set_result(None)
+        await self.stopping.wait()
+        await self.server.stop()
+
+    def stop(self) -> None:
+        """Stop the server and wait until it has; stopping twice is no error."""
+        atexit.unregister(self.stop)
+        if self.thread.is_alive():
+            self.loop.call_soon_threadsafe(self.stopping.set)
+            self.thread.join()
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on."""
+        return self.server.port
+
+    @property
+    def url(self) -> str:
+        """Return the address of the page, for programs on this machine."""
+        return self.server.url
+
+    @property
+    def members(self) -> list[str]:
+        """Return the names of those who are connected."""
+        return sorted(self.server.room.members.copy().values())
+
+    def __repr__(self) -> str:
+        """Return where it serves and who is there."""
+        if not self.thread.is_alive():
+            return "chatkit has stopped"
+        here = ", ".join(self.members) or "nobody yet"
+        return f"chatkit is serving on {self.url} (connected: {here})"
+
+    def _repr_html_(self) -> str:
+        """Return the same with links that work, here and behind a Hub."""
+        if not self.thread.is_alive():
+            return "<p>chatkit has stopped.</p>"
+        page, proxied = page_link(self.port), proxy_path(self.port)
+        here = escape(", ".join(self.members) or "nobody yet")
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return (
+            f'{note}<p>chatkit is serving: <a href="{page}" target="_blank">open the chat</a> '
+            f'(or <a href="{proxied}" target="_blank">through Jupyter</a>).<br>'
+            f"Connected: {here}.</p>"
+        )
+
+
+_launched: dict[int | None, LaunchedServer] = {}
+
+
+def launch(port: int | None = None, codec: str = "json") -> LaunchedServer:
+    """Start a server in the background of a notebook and return it. Lesson 03.
+
+    Called again it replaces the one before, on the same port; clients come back by themselves.
+    With no `port` it takes 8765 or the next free one; a port asked for must be free, else
+    ChatkitError.
+    """
+    before = _launched.pop(port, None) if port != 0 else None
+    if before:
+        before.stop()
+        ports: Iterable[int] = [before.port]
+    else:
+        ports = range(PORT, PORT + PORTS_TRIED) if port is None else [port]
+    server = launch_on_first(ports, codec)
+    if port != 0:
+        _launched[port] = server
+    return server
+
+
+def launch_on_first(ports: Iterable[int], codec: str) -> LaunchedServer:
+    """Launch on the first port that is free; raise the last port's ChatkitError if none is."""
+    first, *others = ports
+    note = ""
+    for port in (first, *others):
+        try:
+            return LaunchedServer(ChatServer(port, codec=codec), note)
+        except PortTakenError as error:
+            refusal = error
+            note = f"Port {first} is in use by another program, so this is port {port + 1}."
+    raise refusal

@@ -1,0 +1,114 @@
+"""The chat as a notebook widget: a list, an input and the state of the line. Lesson 05."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import anywidget
+import ipywidgets
+import msgspec
+import traitlets
+
+from chatkit.client import ChatClient, State
+from chatkit.messages import ChatkitError, Message
+from chatkit.paths import STATIC
+
+SHOWN = 10  # messages, as many as the guide's buffer
+
+
+class MessageList(anywidget.AnyWidget):
+    """The last ten messages, drawn by the page's own `view.js`. The guide's `message-list`."""
+
+    _esm = STATIC / "view.js"
+    _css = STATIC / "chat.css"
+    messages = traitlets.List(traitlets.Dict()).tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    limit = traitlets.Int(SHOWN).tag(sync=True)
+
+    def add(self, message: Message) -> None:
+        """Add a message at the end and keep the last ten. The guide's `update-messages!`."""
+        self.messages = [*self.messages, msgspec.to_builtins(message)][-self.limit :]
+
+
+class MessageInput(anywidget.AnyWidget):
+    """A field that sends what one typed in one whole piece. The guide's `message-input`."""
+
+    _esm = STATIC / "message-input.js"
+    _css = STATIC / "chat.css"
+    placeholder = traitlets.Unicode("Type in a message and press Enter").tag(sync=True)
+    enabled = traitlets.Bool(True).tag(sync=True)
+
+    def __init__(self, submit: Callable[[str], object]) -> None:
+        super().__init__()
+        self.submit = submit
+        self.on_msg(self.receive)
+
+    def receive(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """Take what the browser sends for one Enter: `{"text": …}`."""
+        self.submit(content["text"])
+
+
+class ChatWidget(ipywidgets.VBox):
+    """A chat in a notebook, with a client of its own. The guide's `home-page` and `init!`.
+
+    `url` is the address of the page. Where no server answers it says so, and goes on trying.
+    """
+
+    def __init__(self, url: str, name: str = "") -> None:
+        self.client = ChatClient(url, name)
+        self.status = ipywidgets.HTML()
+        self.list = MessageList()
+        self.input = MessageInput(self.submit)
+        super().__init__([self.list, self.status, self.input])
+        self.add_class("chatkit-widget")
+        self.client.on_message(self.list.add)
+        self.client.on_error(self.show_error)
+        self.client.on_state(self.show_state)
+        self.client.start()
+
+    def submit(self, text: str) -> None:
+        """Send what was typed."""
+        self.sending = asyncio.create_task(self.send(text))
+
+    async def send(self, text: str) -> None:
+        """Send a message, or show in the widget why it could not be sent."""
+        try:
+            await self.client.send(text)
+            self.show_state(self.client.state)
+        except ChatkitError as error:
+            self.show_error(str(error))
+
+    def show_state(self, state: State) -> None:
+        """Show the state of the line in words; text can be sent only while it stands."""
+        words = {
+            "connecting": "Connecting …",
+            "connected": f"Connected as {self.client.name}",
+            "cut off": f"No chat answers at {self.client.url}: trying again …",
+            "closed": "Closed",
+        }
+        self.list.name = self.client.name
+        self.input.enabled = state == "connected"
+        self.show(state, words[state])
+
+    def show_error(self, sentence: str) -> None:
+        """Show what went wrong."""
+        self.show("error", sentence)
+
+    def show(self, kind: str, words: str) -> None:
+        """Show one line above the input; it is escaped, like everything that people write."""
+        self.status.value = (
+            f'<div class="chatkit chatkit-status" data-state="{escape(kind)}" role="status">'
+            f"{escape(words)}</div>"
+        )
+
+    def close(self) -> None:
+        """Leave the chat, and take the widget away."""
+        self.leaving = asyncio.ensure_future(self.client.close())
+        super().close()
+
+    def __repr__(self) -> str:
+        """Return what a notebook shows where it can't draw widgets."""
+        return f"ChatWidget({self.client.url}): run this cell to chat"
