@@ -30,9 +30,10 @@ def lay_notebooks(folder: Path) -> list[Path]:
 def open_lab(folder: Path, args: Sequence[str] = ()) -> int:
     """Run JupyterLab on the first lesson in `folder` until it ends; return its exit code.
 
-    `args` go to JupyterLab as they are. Ctrl-C and SIGTERM end JupyterLab, not this function:
-    it still waits, so that nothing is left running.
+    Lessons that the folder lacks are laid first. `args` go to JupyterLab as they are. Ctrl-C and
+    SIGTERM end JupyterLab, not this function: it still waits, so that nothing is left running.
     """
+    lay_notebooks(folder)
     command = [sys.executable, "-m", "jupyterlab", FIRST_LESSON, *as_root(), *args]
     lab = subprocess.Popen(command, cwd=folder)
     before = signal.signal(signal.SIGTERM, lambda *_: lab.terminate())

@@ -173,14 +173,14 @@ def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[s
 
 @contextmanager
 def jupyterlab(
-    scripts: Path, folder: Path, learner: dict[str, str]
+    scripts: Path, learner: dict[str, str], home: Path, *args: str
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of a `chatkit lab` on `folder`, and the header that opens it."""
-    command = (scripts / "chatkit", "lab", folder, "--no-browser", "--ServerApp.port=0")
-    log = folder.parent / "lab.log"
+    """The address of a `chatkit lab` started in `home`, and the header that opens it."""
+    command = (scripts / "chatkit", "lab", *args, "--no-browser", "--ServerApp.port=0")
+    log = home / "lab.log"
     with (
         log.open("w") as out,
-        running(*command, env=learner, cwd=folder.parent, stdout=out, stderr=out) as lab,
+        running(*command, env=learner, cwd=home, stdout=out, stderr=out) as lab,
     ):
         deadline = time.monotonic() + START_LIMIT
         while not (server := announced(Path(learner["JUPYTER_RUNTIME_DIR"]))):
@@ -218,8 +218,8 @@ def test_the_wheel_runs_from_its_own_environment(
 def test_lab_lays_the_lessons_and_keeps_the_learners_work(
     scripts: Path, learner: dict[str, str], tmp_path: Path
 ):
-    folder = tmp_path / "my chat"
-    with jupyterlab(scripts, folder, learner) as (url, header):
+    folder = tmp_path / "chatkit-lessons"
+    with jupyterlab(scripts, learner, tmp_path) as (url, header):
         assert json.loads(ask(f"{url}api/contents/{FIRST}", header))["type"] == "notebook"
     laid = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in folder.glob("*.ipynb")} == laid
@@ -229,7 +229,7 @@ def test_lab_lays_the_lessons_and_keeps_the_learners_work(
     edited["cells"][0]["source"] = "My own work"
     (folder / FIRST).write_text(json.dumps(edited), encoding="utf-8")
     (folder / SECOND).unlink()
-    with jupyterlab(scripts, folder, learner) as (url, header):
+    with jupyterlab(scripts, learner, tmp_path, folder.name) as (url, header):
         assert "My own work" in ask(f"{url}api/contents/{FIRST}", header)
     assert json.loads((folder / FIRST).read_text(encoding="utf-8")) == edited
     assert (folder / SECOND).exists()
