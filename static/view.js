@@ -6,6 +6,11 @@ export const MEMORY = 1000;
 const GROUP_SECONDS = 5 * 60;
 const NEAR_BOTTOM = 30; // pixels
 
+const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat([], { month: "short", day: "numeric" });
+const FULL = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "medium" });
+const LETTERS = new Intl.Segmenter(); // what people call a letter: a family emoji is one
+
 function element(tag, className, ...children) {
   const node = document.createElement(tag);
   node.className = className;
@@ -25,7 +30,7 @@ function button(className, onClick, label = "") {
 export function initials(name) {
   const words = name.split(/[\s._-]+/).filter(Boolean);
   const ends = words.length > 1 ? [words[0], words.at(-1)] : [words[0] ?? name];
-  const first = (word) => new Intl.Segmenter().segment(word).containing(0)?.segment ?? "";
+  const first = (word) => LETTERS.segment(word).containing(0)?.segment ?? "";
   return ends.map(first).join("").toUpperCase();
 }
 
@@ -76,12 +81,11 @@ export function linkify(text) {
 
 function clock(seconds) {
   const date = new Date(seconds * 1000);
-  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const day = date.toLocaleDateString([], { month: "short", day: "numeric" });
-  const today = date.toDateString() === new Date().toDateString();
-  const node = element("time", "chatkit-time", element("span", "chatkit-date", today ? "" : `${day}, `), time);
+  const today = DAY.format(date) === DAY.format(new Date());
+  const day = element("span", "chatkit-date", today ? "" : `${DAY.format(date)}, `);
+  const node = element("time", "chatkit-time", day, CLOCK.format(date));
   node.dateTime = date.toISOString();
-  node.title = date.toLocaleString([], { dateStyle: "full", timeStyle: "medium" });
+  node.title = FULL.format(date);
   return node;
 }
 
