@@ -42,8 +42,7 @@ def serve(
 ) -> None:
     """Serve the chat until Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(serve_until_stopped(ChatServer(port, host, codec.value)))
+    asyncio.run(serve_until_stopped(ChatServer(port, host, codec.value)))
 
 
 async def serve_until_stopped(server: ChatServer) -> None:

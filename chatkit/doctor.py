@@ -35,7 +35,7 @@ class Report:
     def __repr__(self) -> str:
         """Return the findings as lines of text."""
         lines = [
-            f"{'✓' if fine else '✗'} {what:<10} {words}" for what, fine, words in self.findings
+            f"{'✓' if fine else '✗'} {what:<20} {words}" for what, fine, words in self.findings
         ]
         end = "This machine is ready." if self.well else "Mend what is marked ✗, then ask again."
         return "\n".join([*lines, end])

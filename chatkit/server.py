@@ -155,8 +155,7 @@ class LaunchedServer:
 
     def run(self) -> None:
         """Run the server's loop in the thread until `stop` is called."""
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            runner.run(self.serve())
+        asyncio.run(self.serve())
 
     async def serve(self) -> None:
         """Start, wait to be told to stop, and stop."""

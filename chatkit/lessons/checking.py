@@ -1,0 +1,87 @@
+"""`check`: runs a learner's answer to an exercise and says ✓ or ✗, with a hint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from chatkit.lessons.slip import slip
+
+TIMEOUT = 10.0  # seconds that an answer gets
+
+Test = Callable[[Any], Awaitable[str]]
+
+
+class NotYetError(Exception):
+    """An answer that does not do what the exercise asks: what was expected, and what came."""
+
+    def __init__(self, expected: str, came: str) -> None:
+        super().__init__(f"Expected {expected}; what came: {came}.")
+
+
+@dataclass
+class Exercise:
+    """A test of an answer, a hint for the first failure and a plainer one for those after it."""
+
+    test: Test
+    hints: tuple[str, str]
+
+
+@dataclass
+class Verdict:
+    """What `check` says. True if the answer is right."""
+
+    right: bool
+    words: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return f"{'✓' if self.right else '✗'} {self.words}"
+
+    def _repr_html_(self) -> str:
+        return slip(self.right, repr(self))
+
+
+_exercises: dict[str, Exercise] = {}
+_failures: Counter[str] = Counter()
+
+
+def exercise(name: str, hint: str, plainer: str) -> Callable[[Test], Test]:
+    """Return a decorator that makes an async function the test of an exercise, such as `02-1`.
+
+    The function takes the learner's answer, returns a sentence of praise that says what was seen,
+    and raises NotYetError, or lets the answer's own error through.
+    """
+
+    def register(test: Test) -> Test:
+        _exercises[name] = Exercise(test, (hint, plainer))
+        return test
+
+    return register
+
+
+async def check(name: str, answer: Any) -> Verdict:
+    """Try an answer and return the verdict; a wrong answer never raises."""
+    import_module(f"chatkit.lessons.checks_{name.partition('-')[0]}")
+    wanted = _exercises[name]
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            praise = await wanted.test(answer)
+    except NotYetError as error:
+        fault = str(error)
+    except TimeoutError:
+        fault = f"It did not come to an end within {TIMEOUT:.0f} seconds."
+    except Exception as error:
+        fault = f"Your code raised {type(error).__name__}: {error}."
+    else:
+        _failures[name] = 0
+        return Verdict(True, f"{name}: {praise}")
+    _failures[name] += 1
+    hint = wanted.hints[0] if _failures[name] == 1 else wanted.hints[1]
+    return Verdict(False, f"{name}: {fault}\nHint: {hint}")

@@ -1,0 +1,166 @@
+"""Whether a lesson's code is the package's: compared as syntax trees, docstrings aside."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from chatkit.lessons.slip import slip
+
+PACKAGE = Path(__file__).resolve().parent.parent
+TAUGHT = (
+    "messages",
+    "codecs",
+    "wire",
+    "broadcaster",
+    "room",
+    "handlers",
+    "server",
+    "client",
+    "widget",
+    "jupyter",
+)
+CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
+
+Definitions = dict[str, str]  # "Broadcaster", "Broadcaster.connect", "launch" … → code, as a canon
+
+
+def method_of(cls: type) -> Callable[[Any], Any]:
+    """Return a decorator that adds a function or property to a class, so that each gets its cell.
+
+    The function's own name does not become a global: a method called `open` must not hide Python's.
+    """
+
+    def add(member: Any) -> Any:
+        name: str = getattr(member, "fget", member).__name__
+        setattr(cls, name, member)
+        return getattr(builtins, name, None)
+
+    return add
+
+
+def canon(node: ast.stmt) -> str:
+    """Return a definition's code without its docstring and `method_of`, formatted in one way."""
+    node = ast.parse(ast.unparse(node)).body[0]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        node.decorator_list = [d for d in node.decorator_list if owner_in(d) is None]
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    if isinstance(node, ast.ClassDef):  # its methods stand for themselves
+        node.body = [part for part in node.body if not is_function(part)] or [ast.Pass()]
+    return ast.unparse(node)
+
+
+def is_function(node: ast.AST) -> bool:
+    """Return whether this defines a function."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def owner_in(decorator: ast.expr) -> str | None:
+    """Return the class in `@method_of(Class)`; None for any other decorator."""
+    match decorator:
+        case ast.Call(func=ast.Name("method_of"), args=[ast.Name(owner)]):
+            return owner
+    return None
+
+
+def definitions(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and canon of each class, function, method and constant in some code."""
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name):
+                yield name, canon(node)
+                for part in node.body:
+                    if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+                        yield f"{name}.{part.name}", canon(part)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                owners = [owner for d in node.decorator_list if (owner := owner_in(d))]
+                yield ".".join([*owners, name]), canon(node)
+            case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
+                yield name, canon(node)
+
+
+def package_definitions(module: str) -> Definitions:
+    """Return what a module of the package defines."""
+    return dict(definitions((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
+
+
+def caption_of(cell: str) -> str | None:
+    """Return the module that a cell's first line promises to be code of; None without a caption."""
+    caption = CAPTION.match(cell.partition("\n")[0])
+    return caption["module"] if caption else None
+
+
+def learned(cells: list[str]) -> Definitions:
+    """Return what cells run one after the other leave defined, each class with its methods."""
+    known: Definitions = {}
+    for cell in cells:
+        try:
+            new = dict(definitions(cell))
+        except SyntaxError:  # a cell that failed defined nothing
+            continue
+        for name in new:
+            for method in [old for old in known if old.startswith(f"{name}.")]:
+                del known[method]
+        known.update(new)
+    return known
+
+
+class Sameness:
+    """How a learner's class or function compares with the package's. True if they are the same."""
+
+    def __init__(self, name: str, mine: Definitions, theirs: Definitions) -> None:
+        self.name = name
+        self.missing = [part for part in theirs if part not in mine]
+        self.more = [part for part in mine if part not in theirs]
+        both = [part for part in theirs if part in mine]
+        self.diffs = {p: diff(mine[p], theirs[p]) for p in both if mine[p] != theirs[p]}
+
+    def __bool__(self) -> bool:
+        return not (self.missing or self.more or self.diffs)
+
+    def __repr__(self) -> str:
+        if self:
+            return f"✓ Your {self.name} is chatkit's, line for line."
+        lines = [f"✗ Your {self.name} is not yet chatkit's."]
+        lines += [f"{part} is missing: run the cell that defines it." for part in self.missing]
+        lines += [f"{part} is not in chatkit's." for part in self.more]
+        lines += [f"{part} differs (- yours, + chatkit's):\n{d}" for part, d in self.diffs.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return slip(bool(self), repr(self))
+
+
+def diff(mine: str, theirs: str) -> str:
+    """Return the lines in which two pieces of code differ, with a little of what is around them."""
+    lines = difflib.unified_diff(mine.splitlines(), theirs.splitlines(), lineterm="", n=1)
+    return "\n".join(list(lines)[2:])
+
+
+def same(thing: Any) -> Sameness:
+    """Compare a class or function that was built in this notebook with chatkit's own."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    cells = [shell.transform_cell(cell) for cell in shell.history_manager.input_hist_raw]
+    return compare(thing.__name__, cells)
+
+
+def compare(name: str, cells: list[str]) -> Sameness:
+    """Compare what cells define under a name with the package's definition of that name."""
+    for module in TAUGHT:
+        theirs = part_of(name, package_definitions(module))
+        if theirs:
+            return Sameness(name, part_of(name, learned(cells)), theirs)
+    raise LookupError(f"chatkit has no {name!r} to compare with.")
+
+
+def part_of(name: str, known: Definitions) -> Definitions:
+    """Return the definitions that belong to a class or function: itself and its methods."""
+    return {key: code for key, code in known.items() if key.split(".")[0] == name}
