@@ -33,7 +33,7 @@ help: ## list these targets
 	awk -v bold="$$bold" -v plain="$$plain" -F ':.*## ' \
 		'/^[a-z]+:.*## / { printf "  %smake %-12s%s %s\n", bold, $$1, plain, $$2 }' Makefile
 
-lab: $(LAB_READY) ## open the lessons in JupyterLab (LAB_ARGS="--no-browser --port 9999" is passed on)
+lab: $(LAB_READY) ## open the lessons in JupyterLab (LAB_ARGS="--port 9999" is passed on)
 	@$(PY) -m jupyterlab notebooks/00-start-here.ipynb \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
 
@@ -50,7 +50,7 @@ check: $(TEST_READY) ## lint, formatting and types alone
 format: $(TEST_READY) ## mend what lint can mend, and format
 	@$(PY) -m ruff check --fix --quiet; $(PY) -m ruff format
 
-notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY="notebooks/02-broadcast.ipynb" for some)
+notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY="notebooks/02-…" for some)
 	@$(PY) -m tests.notebooks.run $(ONLY)
 
 screenshots: $(TEST_READY) ## make the pictures in the README again

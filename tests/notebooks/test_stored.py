@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tests.notebooks.run import NOTEBOOKS, ROOT, dumps, normalise
+from tests.notebooks.run import NOTEBOOKS, ROOT, dumps, normalise, short_diff
 
 MAX_LINES = 25
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -61,13 +61,18 @@ def test_prose_parts_the_code(notebook: NotebookNode):
 
 def test_make_notebooks_would_leave_the_file_as_it_is(lesson: Path, notebook: NotebookNode):
     # As bytes, so that a newline at the end or a carriage return counts.
-    assert lesson.read_bytes() == dumps(normalise(notebook)).encode(), "run make notebooks"
+    stored, left = lesson.read_bytes(), dumps(normalise(notebook)).encode()
+    diff = "\n".join(short_diff(stored.decode(), left.decode()))
+    if stored != left:
+        pytest.fail(f"run make notebooks, which would change\n{diff}")
 
 
 def test_measured_cells_were_run_as_they_stand(notebook: NotebookNode):
     cells = code_cells(normalise(notebook))
     measured = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in measured if "ran" not in cell.metadata] == []
+    assert [cell.source for cell in measured if "ran" not in cell.metadata] == [], (
+        "run make notebooks"
+    )
 
 
 def test_no_path_of_a_machine(lesson: Path):
