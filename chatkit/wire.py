@@ -55,6 +55,8 @@ def read_frame(data: bytes) -> Frame | None:
         return None
     extra = {126: 2, 127: 8}.get(data[1] & 0x7F, 0)  # how many bytes more tell the length
     header = data[: 2 + extra]
+    if len(header) < 2 + extra:
+        return None
     length = int.from_bytes(header[2:], "big") if extra else data[1] & 0x7F
     masked = data[1] & 0x80
     start = len(header) + (4 if masked else 0)
