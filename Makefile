@@ -34,8 +34,7 @@ help: ## list these targets
 		'/^[a-z]+:.*## / { printf "  %smake %-12s%s %s\n", bold, $$1, plain, $$2 }' Makefile
 
 lab: $(LAB_READY) ## open the lessons in JupyterLab (LAB_ARGS="--port 9999" is passed on)
-	@$(PY) -m jupyterlab notebooks/00-start-here.ipynb \
-		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+	@$(PY) -m chatkit.cli lab notebooks $(LAB_ARGS)
 
 test: check ## run everything: lint, types, unit, socket, notebook and browser tests
 	@$(PY) -m tests.browser.chromium

@@ -34,7 +34,9 @@ def open_lab(folder: Path, args: Sequence[str] = ()) -> int:
     SIGTERM end JupyterLab, not this function: it still waits, so that nothing is left running.
     """
     lay_notebooks(folder)
-    command = [sys.executable, "-m", "jupyterlab", FIRST_LESSON, *as_root(), *args]
+    # As the default page, not as a file: the address that --no-browser prints leads there too.
+    page = f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"
+    command = [sys.executable, "-m", "jupyterlab", page, *as_root(), *args]
     lab = subprocess.Popen(command, cwd=folder)
     before = signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
     try:

@@ -77,4 +77,5 @@ def test_ending_open_lab_ends_jupyterlab_without_a_traceback(tmp_path: Path):
             process.kill()
     assert not child.is_running()
     assert process.returncode == 0
+    assert "/lab/tree/00-start-here.ipynb" in said
     assert "Traceback" not in said
