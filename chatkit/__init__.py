@@ -4,10 +4,13 @@ The names below are the whole kit; each is imported when it is first used, so th
 does not load what only a notebook needs.
 """
 
+import logging
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+logging.getLogger("chatkit").addHandler(logging.NullHandler())  # a notebook shows no log
 
 _HOME = {
     "JSON": "codecs",

@@ -17,7 +17,7 @@ from chatkit.room import Room
 
 
 class ChatSocket(WebSocketHandler):
-    """One client's socket: frames in, to the room; the room's frames out. Lessons 03 and 04.
+    """One client's socket: frames in, to the room; the room's frames out. Lesson 03.
 
     The guide's `websocket-callbacks`: `:on-open`, `:on-message`, `:on-close`.
     """

@@ -17,7 +17,7 @@ MAX_NAME = 32  # characters
 
 
 class Room:
-    """The people in one conversation, whichever codec each of them speaks. Lesson 04."""
+    """The people in one conversation, whichever codec each of them speaks. Lesson 02."""
 
     def __init__(self, name: str = "lobby") -> None:
         self.name = name

@@ -33,7 +33,6 @@ CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
 
 log = logging.getLogger("chatkit")
-log.addHandler(logging.NullHandler())  # nothing in a learner's cell; `chatkit serve` shows it
 
 
 def make_app(room: Room | None = None, codec: Codec = JSON) -> Application:
