@@ -15,6 +15,8 @@ import typer
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
+LESSONS = "chatkit-lessons"  # the folder of a learner who names none
+
 app = typer.Typer(
     help="A chat over WebSockets, and the lessons that build it.",
     no_args_is_help=True,
@@ -60,14 +62,17 @@ async def serve_until_stopped(server: ChatServer) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Where your copy of the lessons is kept.")] = Path(
-        "chatkit-lessons"
-    ),
+    folder: Annotated[
+        str, typer.Argument(help="Where your copy of the lessons is kept.")
+    ] = LESSONS,
 ) -> None:
     """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab."""
     from chatkit.lab import open_lab
 
-    raise typer.Exit(open_lab(folder, context.args))
+    args = context.args
+    if folder.startswith("-"):  # no folder was given: this is JupyterLab's first option
+        folder, args = LESSONS, [folder, *args]
+    raise typer.Exit(open_lab(Path(folder), args))
 
 
 @app.command()
