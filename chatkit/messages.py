@@ -25,7 +25,8 @@ class FrameError(ChatkitError):
 
     def frame(self) -> dict[str, object]:
         """Return the frame that tells the sender."""
-        return {"error": self.code, "detail": self.detail}
+        detail = self.detail.encode(errors="replace").decode()  # it may quote half a character
+        return {"error": self.code, "detail": detail}
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
