@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tornado.web import RequestHandler, StaticFileHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 import chatkit
 from chatkit.codecs import CODECS, Codec
@@ -62,7 +63,8 @@ class ChatSocket(WebSocketHandler):
 
     def tell(self, frame: dict[str, Any]) -> None:
         """Send a frame to this client alone."""
-        self.send(self.codec.encode(frame))
+        with suppress(WebSocketClosedError):  # then there is nobody to tell
+            self.send(self.codec.encode(frame))
 
     def send(self, text: str) -> None:
         """Send one text frame; raise WebSocketClosedError if the client has gone."""
@@ -81,6 +83,10 @@ class StaticFile(StaticFileHandler):
     def set_extra_headers(self, path: str) -> None:
         """Let the browser keep the file, but ask whether it has changed."""
         self.set_header("Cache-Control", "no-cache")
+
+    def compute_etag(self) -> str:
+        """Return a mark of the file as it is now; Tornado's own keeps to what it first read."""
+        return f'"{self.get_content_version(str(self.absolute_path))}"'
 
 
 class Health(RequestHandler):
