@@ -72,7 +72,7 @@ function mountComponents(send, rename) {
   return {
     list: new MessageList(find("#messages")),
     input: new MessageInput(find("#input"), send),
-    state: mountState(find("#state")),
+    state: mountState(find("#status")),
     error: mountError(find("#error")),
     grant: mountName(find("#who"), wantedName(), rename),
   };
@@ -117,7 +117,8 @@ function init() {
   socket.connect();
   window.addEventListener("online", () => socket.wake());
   document.addEventListener("visibilitychange", () => document.hidden || socket.wake());
-  if (window.parent === window) page.input.area.focus(); // In a frame it would take the keys from the notebook.
+  // In a frame this would take the keys away from the notebook around it.
+  if (window.parent === window) page.input.area.focus();
 }
 
 init();

@@ -8,7 +8,7 @@ function element(tag, className, properties = {}) {
   return Object.assign(document.createElement(tag), { className }, properties);
 }
 
-/** True if a key event means "send": Enter, but not Shift+Enter, nor the Enter that ends an input method's word. */
+/** True if a key means "send": Enter, but not Shift+Enter, nor the one that ends an input method's word. */
 export function isSubmit(event) {
   const composing = event.isComposing || event.keyCode === 229;
   return event.key === "Enter" && !event.shiftKey && !composing;

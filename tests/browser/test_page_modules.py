@@ -739,7 +739,7 @@ def welcome(page: Page, name: str) -> None:
 
 
 def test_the_page_tells_how_the_connection_is(chat: Page, address: str) -> None:
-    state = chat.locator(".chatkit-state")
+    state = chat.locator(".chatkit-status")
     assert chat.evaluate("socket().url") == address.replace("http", "ws", 1) + "ws"
     expect(state).to_have_text("Connecting…")
     chat.evaluate("socket().open()")
@@ -760,7 +760,7 @@ def test_a_new_name_is_asked_for_and_remembered(chat: Page) -> None:
     chat.keyboard.press("Enter")
     chat.wait_for_function("socket().url.endsWith('/ws?name=Ada')")
     welcome(chat, "Ada-2")
-    expect(chat.locator(".chatkit-state")).to_have_text("Connected as Ada-2")
+    expect(chat.locator(".chatkit-status")).to_have_text("Connected as Ada-2")
     hear(chat, message("mine", name="Ada-2"))
     expect(chat.locator(".chatkit-own")).to_be_visible()
     chat.reload()
