@@ -1,0 +1,139 @@
+"""A real JupyterLab on copies of the lessons, and a window in it that a test can drive."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from playwright.sync_api import Page
+from tornado.testing import bind_unused_port
+
+from chatkit.lab import as_root
+from chatkit.paths import NOTEBOOKS
+
+START_LIMIT = 60  # seconds
+TOKEN = "a-token-for-tests"
+PRIVATE = (
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTERLAB_SETTINGS_DIR",
+    "JUPYTERLAB_WORKSPACES_DIR",
+)
+NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'  # it asks nobody outside
+OPTIONS = [
+    "--no-browser",
+    "--ServerApp.port_retries=0",
+    "--ServerApp.log_level=ERROR",
+    f"--IdentityProvider.token={TOKEN}",
+    "--LabApp.expose_app_in_browser=True",
+]
+
+# JavaScript: the notebook's panel in JupyterLab's main area.
+PANEL = """
+  const app = window.jupyterapp;
+  const panel = [...(app?.shell.widgets("main") ?? [])].find((widget) => widget.sessionContext);
+"""
+STARTED = f"() => {{{PANEL} return Boolean(panel); }}"
+READY = f"""async () => {{
+  await window.jupyterapp.restored;{PANEL}
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  app.shell.activateById(panel.id);
+}}"""
+RUN_ALL = f"""async () => {{{PANEL}
+  await app.commands.execute("notebook:run-all-cells");
+  const cells = panel.content.model.sharedModel.cells.map((cell) => cell.toJSON());
+  const code = cells.filter((cell) => cell.cell_type === "code");
+  const errors = code.flatMap((cell) => cell.outputs).filter((o) => o.output_type === "error");
+  return {{
+    unrun: code.filter((cell) => cell.execution_count === null).length,
+    errors: errors.map((output) => output.evalue),
+  }};
+}}"""
+RUN_CELLS = f"""async (count) => {{{PANEL}
+  panel.content.activeCellIndex = 0;
+  while (count > 0) {{
+    if (panel.content.activeCell.model.type === "code") count -= 1;
+    await app.commands.execute("notebook:run-cell-and-select-next");
+  }}
+}}"""
+CLOSE = f"""async () => {{{PANEL}
+  await panel.sessionContext.shutdown();
+}}"""
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab: its address, and the folder of lessons it shows."""
+
+    url: str
+    folder: Path
+    windows: Iterator[int] = field(default_factory=count)
+
+    def open(self, page: Page, notebook: str) -> None:
+        """Open a notebook in the window, alone, and wait for its kernel."""
+        workspace = f"{Path(notebook).stem}-{next(self.windows)}"
+        page.goto(f"{self.url}lab/workspaces/{workspace}/tree/{notebook}?token={TOKEN}")
+        page.wait_for_function(STARTED, timeout=START_LIMIT * 1000)
+        page.evaluate(READY)
+
+    def run_all(self, page: Page) -> dict[str, Any]:
+        """Run all cells; return how many stayed unrun, and what the error outputs say."""
+        result: dict[str, Any] = page.evaluate(RUN_ALL)
+        return result
+
+    def run_cells(self, page: Page, number: int) -> None:
+        """Run the first so many code cells, as Shift+Enter would."""
+        page.evaluate(RUN_CELLS, number)
+
+    def close(self, page: Page) -> None:
+        """Shut the notebook's kernel down, and discard what the run has changed."""
+        page.evaluate(CLOSE)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Lab]:
+    """Run JupyterLab on a copy of the lessons in `folder`; end it, and its kernels, afterwards."""
+    lessons = folder / "lessons"
+    shutil.copytree(NOTEBOOKS, lessons, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    settings = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(NO_NEWS, encoding="utf-8")
+    listener, port = bind_unused_port()
+    listener.close()
+    private = {name: str(folder / name.lower()) for name in PRIVATE}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", f"--port={port}", *OPTIONS, *as_root()],
+        cwd=lessons,
+        env=os.environ | private,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        wait_until_it_answers(f"{url}api", process)
+        yield Lab(url, lessons)
+    finally:
+        process.terminate()
+        process.wait(timeout=START_LIMIT)
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Ask until an answer comes; RuntimeError if the process ends, or takes too long."""
+    for _ in range(START_LIMIT * 10):
+        try:
+            with urlopen(url):
+                return
+        except OSError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    raise RuntimeError("JupyterLab did not start: its log is above.")
