@@ -1,0 +1,161 @@
+"""The broadcaster: who hears, who is dropped, and that nobody is remembered."""
+
+import gc
+import tracemalloc
+
+from websockets.asyncio.client import connect
+
+from chatkit.broadcaster import Broadcaster
+from chatkit.room import Room
+from chatkit.server import ChatServer
+from tests.conftest import Join, hear, say, until
+from tests.faults import BareClient
+
+MANY = 20_000
+
+
+class Ear:
+    """A channel that keeps what it hears; `hears` may also be a fault or a deed."""
+
+    def __init__(self, deed=lambda: None):
+        self.deed = deed
+        self.heard = []
+        self.closed = False
+
+    def send(self, text):
+        self.deed()
+        self.heard.append(text)
+
+    def close(self):
+        self.closed = True
+
+
+def fail():
+    raise OSError("broken pipe")
+
+
+def joined(*ears: Ear) -> Broadcaster:
+    broadcaster = Broadcaster()
+    for ear in ears:
+        broadcaster.connect(ear)
+    return broadcaster
+
+
+def test_every_channel_hears_each_text_once_and_in_order():
+    ears = [Ear(), Ear()]
+    broadcaster = joined(*ears)
+    broadcaster.notify_clients("one")
+    broadcaster.notify_clients("two")
+    assert [ear.heard for ear in ears] == [["one", "two"]] * 2
+
+
+def test_a_channel_that_connects_twice_hears_once():
+    ear = Ear()
+    joined(ear, ear).notify_clients("one")
+    assert ear.heard == ["one"]
+
+
+def test_a_channel_that_left_hears_no_more_and_may_leave_again():
+    ear = Ear()
+    broadcaster = joined(ear)
+    broadcaster.disconnect(ear)
+    broadcaster.disconnect(ear)
+    broadcaster.notify_clients("one")
+    assert ear.heard == []
+
+
+def test_a_failing_channel_is_dropped_and_closed_and_the_rest_hear():
+    bad, good = [Ear(fail) for _ in range(5)], [Ear() for _ in range(5)]
+    broadcaster = joined(*bad, *good)
+    broadcaster.notify_clients("one")
+    assert broadcaster.channels == set(good)
+    assert all(ear.heard == ["one"] and not ear.closed for ear in good)
+    assert all(ear.closed for ear in bad)
+
+
+def test_channels_may_come_and_go_during_a_broadcast():
+    late = Ear()
+    coming = Ear(lambda: broadcaster.connect(late))
+    going = Ear(lambda: broadcaster.disconnect(going))
+    broadcaster = joined(coming, going, *(Ear() for _ in range(10)))
+    broadcaster.notify_clients("one")
+    assert late in broadcaster.channels
+    assert going not in broadcaster.channels
+    assert all(ear.heard == ["one"] for ear in broadcaster.channels - {late})
+
+
+def test_20_000_connects_and_disconnects_leave_no_trace():
+    broadcaster = Broadcaster()
+
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            ear = Ear()
+            broadcaster.connect(ear)
+            broadcaster.disconnect(ear)
+
+    assert growth(come_and_go, MANY) < 1000
+    assert broadcaster.channels == set()
+
+
+def test_20_000_visits_leave_no_trace_in_a_room():
+    room = Room()
+    codec = next(iter(room.audiences))
+
+    def come_and_go(times: int) -> None:
+        for number in range(times):
+            ear = Ear()
+            room.connect(ear, codec, f"guest {number}")
+            room.disconnect(ear)
+
+    assert growth(come_and_go, MANY) < 1000
+    assert room.members == {}
+    assert all(not audience.channels for audience in room.audiences.values())
+
+
+def growth(come_and_go, times: int) -> int:
+    """The bytes that many visits leave behind, after one visit that may fill caches."""
+    come_and_go(1)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        come_and_go(10)
+        before, _ = tracemalloc.get_traced_memory()
+        come_and_go(times)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
+
+
+async def test_real_sockets_that_came_and_went_leave_no_trace(server: ChatServer):
+    async def come_and_go(times: int) -> None:
+        for _ in range(times):
+            async with connect(f"ws://127.0.0.1:{server.port}/ws?name=Ada") as client:
+                await say(client, "hi")
+                await client.recv()
+        await until(lambda: not server.room.members)
+        gc.collect()
+
+    await come_and_go(20)
+    tracemalloc.start()
+    try:
+        await come_and_go(20)
+        before, _ = tracemalloc.get_traced_memory()
+        await come_and_go(150)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / 150 < 200  # bytes a visit; a handler alone takes thousands
+    assert all(not audience.channels for audience in server.room.audiences.values())
+
+
+async def test_a_socket_that_was_cut_silences_nobody(server: ChatServer, join: Join):
+    ada, bob = await join("Ada"), await join("Bob")
+    async with await BareClient.open(server.url) as cut:
+        cut.cut()
+        for number in range(3):
+            await say(ada, f"{number}")
+    for client in (ada, bob):
+        assert [(await hear(client))["message"] for _ in range(3)] == ["0", "1", "2"]
+    await until(lambda: len(server.room.members) == 2)

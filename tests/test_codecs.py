@@ -1,0 +1,174 @@
+"""JSON and Transit: what is written, what is read, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
+from chatkit.messages import FrameError, Message, read_message
+from chatkit.room import Room
+from tests.test_broadcaster import Ear
+
+VECTORS = json.loads(Path(__file__).with_name("transit_js.json").read_text(encoding="utf-8"))
+
+codecs = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+whole_text = st.text(st.characters(exclude_categories=["Cs"]))
+messages = st.builds(
+    Message,
+    whole_text,
+    st.integers(0, 2**63 - 1),
+    whole_text,
+    st.floats(0, 1e11),
+    st.none() | whole_text,
+)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: ascii(vector["text"]))
+def test_transit_is_byte_for_byte_what_transit_js_writes(vector: dict[str, Any]):
+    assert TRANSIT.encode(vector["frame"]) == vector["text"]
+    assert TRANSIT.decode(vector["text"]) == vector["frame"]
+
+
+def test_a_message_is_written_in_the_order_of_its_fields_without_the_empty_ones():
+    message = Message("hi", 1, "Ada", 1753000000.123)
+    text = '["^ ","~:message","hi","~:id",1,"~:name","Ada","~:time",1753000000.123]'
+    assert TRANSIT.encode(message) == text
+    assert JSON.encode(message) == '{"message":"hi","id":1,"name":"Ada","time":1753000000.123}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['["^ ","~:message","hi"]', '["^ ","message","hi"]', '{"~:message":"hi"}', '{"message":"hi"}'],
+)
+def test_transit_keys_may_be_keywords_or_strings(text: str):
+    assert read_message(TRANSIT.decode(text)) == Message("hi")
+
+
+@codecs
+@given(messages)
+def test_every_message_comes_back_as_it_was(codec: Codec, message: Message):
+    assert read_message(codec.decode(codec.encode(message))) == message
+
+
+@codecs
+@given(whole_text)
+def test_every_text_is_sent_as_one_line(codec: Codec, text: str):
+    assert "\n" not in codec.encode(Message(text))
+
+
+# What a stranger may send: Transit's own marks in every place, half characters, deep nesting.
+MARKS = """~: ~$ ~u ~m ~t ~d ~n ~f ~z ~c ~r ~b ~? ~i ~_ ~ ~~ ^ ^0 ^1 ` ~:message message
+~#set ~#list ~#cmap ~#m ~#u ~#' ~#link ~#ratio ~#with-meta ~#foo"""
+marks = st.sampled_from(["^ ", "~\ud800", *MARKS.split()])
+leaves = (
+    marks
+    | st.tuples(marks, st.text(max_size=4)).map("".join)
+    | st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+)
+
+
+def nested(inside: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return (
+        st.lists(inside, max_size=4)
+        | st.lists(inside, max_size=4).map(lambda parts: ["^ ", *parts])
+        | st.tuples(marks, inside).map(list)
+        | st.dictionaries(marks, inside, max_size=3)
+        | inside.map(lambda value: ["^ ", "~:message", value])
+    )
+
+
+odd_values = st.recursive(leaves, nested, max_leaves=10)
+
+
+def refused_or_read(codec: Codec, text: str) -> None:
+    try:
+        answer = read_message(codec.decode(text))
+    except FrameError as error:
+        answer = error.frame()
+    for each in CODECS.values():
+        each.encode(answer).encode()
+
+
+@codecs
+@settings(max_examples=400)
+@given(odd_values)
+def test_odd_values_are_a_message_or_a_frame_error_that_can_be_sent(codec: Codec, value: Any):
+    refused_or_read(codec, json.dumps(value))
+
+
+@codecs
+@given(st.text())
+def test_odd_text_is_a_message_or_a_frame_error_that_can_be_sent(codec: Codec, text: str):
+    refused_or_read(codec, text)
+
+
+DEEP = 10_000
+
+
+@codecs
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hi",
+        "{",
+        '{"message":"hi"',
+        '{"message":"hi"} more',
+        "[" * DEEP,
+        "[" * DEEP + "]" * DEEP,
+        '{"a":' * DEEP,
+        '{"a":' * DEEP + "1" + "}" * DEEP,
+        '["^ ","~:message",' * 900 + "1" + "]" * 900,
+        '["~#set",' * 900 + "[]" + "]" * 900,
+        '"' + "~n" + "9" * DEEP + '"',
+        "1" * DEEP,
+        "1e999",
+        "NaN",
+    ],
+    ids=lambda text: text[:20] or "nothing",
+)
+def test_what_is_no_message_is_a_frame_error(codec: Codec, text: str):
+    with pytest.raises(FrameError, match=r"\.$"):
+        read_message(codec.decode(text))
+
+
+class Counting:
+    """A codec that counts what it encodes."""
+
+    subprotocol = "counting"
+
+    def __init__(self, codec: Codec):
+        self.codec = codec
+        self.count = 0
+
+    def encode(self, frame: Any) -> str:
+        self.count += 1
+        return self.codec.encode(frame)
+
+    def decode(self, text: str) -> Any:
+        return self.codec.decode(text)
+
+
+def test_each_codec_in_use_encodes_a_message_once_and_one_without_listeners_never(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    counting = {name: Counting(codec) for name, codec in CODECS.items()}
+    monkeypatch.setattr("chatkit.room.CODECS", counting)
+    room = Room()
+    ears = [Ear() for _ in range(6)]
+    for ear in ears[:3]:
+        room.connect(ear, counting["json"])
+    room.send(ears[0], Message("one"))
+    assert [codec.count for codec in counting.values()] == [1, 0]
+    for ear in ears[3:]:
+        room.connect(ear, counting["transit"])
+    room.send(ears[5], Message("two"))
+    assert [codec.count for codec in counting.values()] == [2, 1]
+    assert [len(ear.heard) for ear in ears] == [2, 2, 2, 1, 1, 1]
