@@ -1,7 +1,9 @@
-"""What only the notebooks need: `check`, `same`, `method_of` and the frame inspector."""
+"""What only the notebooks need: `check`, `same`, `method_of`, the inspector, things to look at."""
 
 from chatkit.lessons.checking import check
 from chatkit.lessons.inspector import Inspector
 from chatkit.lessons.parity import method_of, same
+from chatkit.lessons.pictures import byte_view
+from chatkit.lessons.side_by_side import side_by_side
 
-__all__ = ["Inspector", "check", "method_of", "same"]
+__all__ = ["Inspector", "byte_view", "check", "method_of", "same", "side_by_side"]
