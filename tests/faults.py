@@ -36,7 +36,7 @@ class BareClient:
         self.cut()
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, *headers: str) -> Self:
         """Shake hands with the chat whose page is at `url`, and read no further."""
         address = urlsplit(url)
         client = cls(*await asyncio.open_connection(address.hostname, address.port))
@@ -49,7 +49,7 @@ class BareClient:
             f"Sec-WebSocket-Key: {key}",
             "Sec-WebSocket-Version: 13",
         )
-        client.writer.write("\r\n".join([*lines, "", ""]).encode())
+        client.writer.write("\r\n".join([*lines, *headers, "", ""]).encode())
         head = await client.reader.readuntil(b"\r\n\r\n")
         assert b"101 Switching Protocols" in head.splitlines()[0]
         return client
