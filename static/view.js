@@ -114,7 +114,7 @@ export function drawMessage(message, previous, own) {
 /** A list that shows the last `limit` messages, the newest at the bottom, and follows them there. */
 export class MessageList {
   constructor(el, { name = "", limit = 10 } = {}) {
-    Object.assign(this, { name, limit, rows: [], last: undefined, following: true });
+    Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
     this.list = element("ol", "chatkit-list");
@@ -164,6 +164,7 @@ export class MessageList {
   follow() {
     while (this.list.childElementCount > this.limit) this.list.firstChild.remove();
     this.log.scrollTop = this.log.scrollHeight;
+    this.top = this.log.scrollTop;
     this.following = true;
     this.pill.hidden = true;
     this.count();
@@ -181,8 +182,11 @@ export class MessageList {
     return scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
   }
 
+  /** Only going up is leaving: the bottom also moves away when the list itself gets smaller. */
   scrolled() {
-    this.following = this.atBottom();
+    const up = this.log.scrollTop < this.top;
+    this.top = this.log.scrollTop;
+    this.following = this.atBottom() || (this.following && !up);
     if (this.following) this.pill.hidden = true;
   }
 }

@@ -730,11 +730,12 @@ def test_the_widget_s_input_sends_one_message_for_each_text(blank: Page) -> None
 
 @pytest.fixture
 def chat(page: Page, address: str) -> Page:
-    """The whole page, under a prefix, on a fake WebSocket: `socket()` is the newest."""
+    """The whole page, under a prefix, with a fake WebSocket and timer: `socket()` is the newest."""
     page.add_init_script(FAKES)
     page.add_init_script(
         """window.world = makeWorld();
         window.WebSocket = world.WebSocket;
+        window.setTimeout = world.setTimeout;
         window.socket = () => world.sockets.at(-1);"""
     )
     page.goto(address)
@@ -760,7 +761,7 @@ def test_the_page_tells_how_the_connection_is(chat: Page, address: str) -> None:
     welcome(chat, "guest-1")
     expect(state).to_have_text("Connected as guest-1")
     expect(chat.get_by_label("Your name")).to_have_attribute("placeholder", "guest-1")
-    chat.evaluate("Math.random = () => 1; socket().drop()")
+    chat.evaluate("socket().drop()")
     expect(state).to_contain_text("Cut off, trying again")
     expect(state).to_have_attribute("data-state", "cut off")
     chat.evaluate("window.dispatchEvent(new Event('online'))")
