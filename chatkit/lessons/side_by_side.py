@@ -1,0 +1,60 @@
+"""The page, in a frame, and the widget: two people in one room, beside each other. Lesson 00."""
+
+from __future__ import annotations
+
+from html import escape
+from urllib.parse import quote
+
+from ipywidgets import HTML, HBox, Layout, VBox
+
+from chatkit.jupyter import page_link
+from chatkit.server import LaunchedServer
+from chatkit.widget import ChatWidget
+
+HEIGHT = 440  # pixels
+NARROWEST = 320  # pixels that a half needs; where two do not fit, they stand one below the other
+
+_shown: SideBySide | None = None
+
+
+class SideBySide(HBox):
+    """The page of a server and a widget, each with a name of its own."""
+
+    def __init__(self, server: LaunchedServer, at_page: str, at_widget: str) -> None:
+        self.server = server
+        self.chat = ChatWidget(server.url, at_widget)
+        link = escape(f"{page_link(server.port)}?name={quote(at_page)}")
+        style = (
+            f"display: block; box-sizing: border-box; width: 100%; height: {HEIGHT}px;"
+            " border: 1px solid var(--jp-border-color2, silver); border-radius: 10px"
+        )
+        frame = HTML(f'<iframe src="{link}" title="The chat page" style="{style}"></iframe>')
+        halves = [half("The page, in a frame", frame), half("The widget", self.chat)]
+        super().__init__(halves, layout=Layout(flex_flow="row wrap", grid_gap="16px"))
+
+    def leave(self) -> None:
+        """Take both out of the chat, and leave a few words in their place."""
+        self.children = [HTML("<p>Both have left the chat. Run this cell again to see it.</p>")]
+        self.chat.close()
+
+    def __repr__(self) -> str:
+        """Return what a notebook shows where it can't draw widgets."""
+        return "The page and the widget, side by side: run this cell to chat"
+
+
+def half(title: str, content: HTML | ChatWidget) -> VBox:
+    """Return one half of the picture, with a title."""
+    layout = Layout(flex=f"1 1 {NARROWEST}px", min_width=f"min({NARROWEST}px, 100%)", width="auto")
+    content.layout.width = "auto"
+    return VBox([HTML(f"<small>{title}</small>"), content], layout=layout)
+
+
+def side_by_side(
+    server: LaunchedServer, at_page: str = "Ada", at_widget: str = "Grace"
+) -> SideBySide:
+    """Return the page and the widget beside each other; those shown before leave the chat."""
+    global _shown
+    if _shown:
+        _shown.leave()
+    _shown = SideBySide(server, at_page, at_widget)
+    return _shown
