@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import quote
 
 import hypothesis
 import pytest
@@ -49,7 +50,7 @@ async def join(server: ChatServer) -> AsyncIterator[Join]:
     async with AsyncExitStack() as stack:
 
         async def join(name: str = "", codec: Codec | None = JSON, **more: Any) -> ClientConnection:
-            url = f"ws://127.0.0.1:{server.port}/ws?name={name}"
+            url = f"ws://127.0.0.1:{server.port}/ws?name={quote(name)}"
             offered = {"subprotocols": [codec.subprotocol]} if codec else {}
             client = await stack.enter_async_context(connect(url, **offered | more))
             if client.subprotocol:

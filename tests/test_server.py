@@ -1,0 +1,157 @@
+"""Start and stop, the same port again, and what can't be had told in one sentence."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from chatkit.codecs import TRANSIT
+from chatkit.messages import ChatkitError
+from chatkit.room import Room
+from chatkit.server import CLOSE_TIMEOUT, ChatServer, PortTakenError, codec_named, make_app
+from tests.conftest import Join, hear, say, until
+from tests.faults import TIMEOUT, BareClient, close_code
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+async def test_port_0_takes_a_free_one_and_says_which(server: ChatServer):
+    assert server.port > 0
+    assert server.url == f"http://127.0.0.1:{server.port}/"
+    assert not is_free(server.port)
+
+
+async def test_stop_frees_the_port_and_may_be_called_twice():
+    server = await ChatServer(port=0).start()
+    await server.stop()
+    await server.stop()
+    assert is_free(server.port)
+
+
+async def test_a_server_that_never_started_can_be_stopped():
+    await ChatServer(port=0).stop()
+
+
+async def test_stop_closes_every_client_with_1001(server: ChatServer, join: Join):
+    clients = [await join("Ada"), await join("Bob", TRANSIT), await join("Eve", None)]
+    await server.stop()
+    for client in clients:
+        with pytest.raises(ConnectionClosed) as end:
+            await client.recv()
+        assert end.value.rcvd.code == 1001
+    assert server.room.members == {}
+
+
+async def test_stop_waits_for_no_client_longer_than_it_should(server: ChatServer, join: Join):
+    polite = await join("Ada")
+    async with await BareClient.open(server.url) as silent:
+        await until(lambda: len(server.room.members) == 2)
+        before = time.monotonic()
+        await server.stop()
+        assert time.monotonic() - before < CLOSE_TIMEOUT + 1
+        assert close_code(await silent.recv()) == 1001
+        assert await silent.recv() is None
+    with pytest.raises(ConnectionClosed) as end:
+        await polite.recv()
+    assert end.value.rcvd.code == 1001
+    assert server.room.members == {}
+
+
+async def test_stop_ends_a_client_that_stopped_reading(server: ChatServer, join: Join):
+    ada = await join("Ada")
+    async with await BareClient.open(server.url) as deaf:
+        await until(lambda: len(server.room.members) == 2)
+        for _ in range(200):
+            await say(ada, "x" * 60_000)  # more than the system's buffers hold
+            await ada.recv()
+        before = time.monotonic()
+        await server.stop()
+        assert time.monotonic() - before < CLOSE_TIMEOUT + 1
+        deaf.cut()
+    assert server.room.members == {}
+
+
+async def test_another_server_takes_over_the_port_at_once(server: ChatServer, join: Join):
+    await join("Ada")
+    await server.stop()
+    after = await ChatServer(server.port).start()
+    try:
+        assert after.port == server.port
+        ada = await join("Ada")
+        await say(ada, "hi")
+        assert (await hear(ada))["id"] == 1
+    finally:
+        await after.stop()
+
+
+async def test_a_server_listens_on_loopback_alone(server: ChatServer):
+    connections = psutil.Process().net_connections("tcp")
+    assert [c.laddr.ip for c in connections if c.laddr.port == server.port] == ["127.0.0.1"]
+
+
+async def test_ipv6_has_its_brackets():
+    server = ChatServer(port=0, host="::1")
+    try:
+        await server.start()
+    except ChatkitError:
+        pytest.skip("this machine has no IPv6")
+    assert server.url == f"http://[::1]:{server.port}/"
+    await server.stop()
+
+
+def assert_one_sentence(error: ChatkitError) -> None:
+    words = str(error)
+    assert words.endswith(".")
+    assert "\n" not in words
+    assert ". " not in words
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_out_of_range_is_told_in_one_sentence(port: int):
+    with pytest.raises(ChatkitError, match=f"no port {port}: choose one from") as refusal:
+        ChatServer(port)
+    assert_one_sentence(refusal.value)
+
+
+def test_an_unknown_codec_is_told_in_one_sentence():
+    with pytest.raises(ChatkitError, match="no codec 'xml': choose one of json, transit") as error:
+        ChatServer(0, codec="xml")
+    assert_one_sentence(error.value)
+
+
+async def test_a_taken_port_is_told_with_its_holder_and_what_to_do(taken_port: int):
+    with pytest.raises(PortTakenError, match=f"Port {taken_port} is held by .*choose") as refusal:
+        await ChatServer(taken_port).start()
+    assert_one_sentence(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "x" * 64], ids=["not here", "no name"])
+async def test_a_host_that_can_t_be_had_is_told_in_one_sentence(host: str):
+    with pytest.raises(ChatkitError, match=f"Can't listen on {host}") as refusal:
+        await ChatServer(0, host).start()
+    assert_one_sentence(refusal.value)
+
+
+def test_codecs_go_by_name():
+    assert codec_named("transit") is TRANSIT
+
+
+def test_an_app_may_be_given_its_room():
+    room = Room("kitchen")
+    rooms = {rule.target_kwargs.get("room") for rule in make_app(room).wildcard_router.rules}
+    assert rooms == {room, None}
