@@ -6,12 +6,12 @@ import asyncio
 import logging
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from chatkit.codecs import CODECS
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
@@ -25,26 +25,17 @@ app = typer.Typer(
 )
 
 
-class CodecName(StrEnum):
-    """The codecs that a server can use by default."""
-
-    json = "json"
-    transit = "transit"
-
-
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
-    ] = PORT,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = PORT,
     codec: Annotated[
-        CodecName, typer.Option(help="For clients that ask for none.")
-    ] = CodecName.json,
+        str, typer.Option(help=f"For clients that ask for none: {' or '.join(CODECS)}.")
+    ] = "json",
 ) -> None:
     """Serve the chat until Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(serve_until_stopped(ChatServer(port, host, codec.value)))
+    asyncio.run(serve_until_stopped(ChatServer(port, host, codec)))
 
 
 async def serve_until_stopped(server: ChatServer) -> None:
