@@ -96,6 +96,7 @@ async def send_to_itself(report: Report) -> None:
                 message = await anext(client)
         report.add("message", message.message == "hello", "sent to itself, and it came")
     except (ChatkitError, TimeoutError) as error:
-        report.add("message", False, f"sent to itself, did not come: {error}")
+        why = str(error) or f"nothing within {ANSWER_TIMEOUT:.0f} seconds"
+        report.add("message", False, f"sent to itself, did not come: {why}")
     finally:
         await server.stop()
