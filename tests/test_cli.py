@@ -1,0 +1,122 @@
+"""The command line as its users meet it: in a process of its own."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from jupyter_client.manager import run_kernel
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.test_server import is_free
+
+LIMIT = 20  # seconds that a process gets on a busy machine
+FIRST_LINE = re.compile(r"chatkit is serving on (http://127\.0\.0\.1:(\d+)/)\n")
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def chatkit(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "chatkit.cli", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+@contextmanager
+def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`chatkit serve` as it runs, and the port that its first line tells."""
+    command = [sys.executable, "-m", "chatkit.cli", "serve", *args]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            line = FIRST_LINE.fullmatch(process.stdout.readline())
+            assert line, process.communicate(timeout=LIMIT)
+            yield process, int(line[2])
+        finally:
+            process.kill()
+
+
+@needs_signals
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly_and_clients_hear_1001(number: int):
+    with serving("--port", "0") as (process, port):
+        with pytest.raises(HTTPError) as missing:
+            urlopen(f"http://127.0.0.1:{port}/nothing", timeout=LIMIT)
+        missing.value.close()
+        with connect(f"ws://127.0.0.1:{port}/ws") as client:
+            client.send('{"message": "hi"}')
+            assert '"hi"' in client.recv(LIMIT)
+            process.send_signal(number)
+            with pytest.raises(ConnectionClosed) as end:
+                client.recv(LIMIT)
+        assert end.value.rcvd.code == 1001
+        assert process.communicate(timeout=LIMIT) == ("", "")
+        assert process.returncode == 0
+        assert is_free(port)
+
+
+def test_it_serves_on_the_port_and_in_the_codec_that_were_chosen():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with serving("--port", str(port), "--codec", "transit") as (_, told):
+        assert told == port
+        with connect(f"ws://127.0.0.1:{port}/ws") as client:
+            client.send('["^ ","~:message","hi"]')
+            assert client.recv(LIMIT).startswith('["^ ","~:message","hi","~:id",1,')
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--port", "70000"], "There is no port 70000: choose one from 1 to 65535, or 0 for any."),
+        (["--port", "-1"], "There is no port -1: choose one from 1 to 65535, or 0 for any."),
+        (["--codec", "xml"], "There is no codec 'xml': choose one of json, transit."),
+    ],
+)
+def test_what_can_t_be_is_told_in_one_sentence_with_exit_code_2(args: list[str], words: str):
+    ended = chatkit("serve", *args)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"chatkit: {words}\n")
+
+
+def test_a_taken_port_is_told_in_one_sentence_with_exit_code_2():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        ended = chatkit("serve", "--port", str(port))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(rf"chatkit: Port {port} is held by .+: stop that, or .+\.\n", ended.stderr)
+
+
+def test_doctor_says_that_this_machine_is_ready():
+    ended = chatkit("doctor")
+    assert ended.stdout.endswith("This machine is ready.\n")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_alone_it_lists_its_commands():
+    words = chatkit().stdout
+    assert all(command in words for command in ("serve", "lab", "doctor"))
+
+
+def test_a_kernel_that_exits_leaves_nothing_running():
+    """As in a notebook: `launch()` in a cell, and then the kernel is shut down."""
+    said: list[str] = []
+    with run_kernel(kernel_name="python3", extra_arguments=["--log-level=ERROR"]) as kernel:
+        kernel.execute_interactive(
+            "from chatkit import launch; server = launch(port=0); print(server.port)",
+            output_hook=lambda message: said.append(message["content"].get("text", "")),
+            timeout=LIMIT,
+        )
+        port = int("".join(said))
+        with connect(f"ws://127.0.0.1:{port}/ws") as client:
+            kernel.shutdown()
+            with pytest.raises(ConnectionClosed) as end:
+                client.recv(LIMIT)
+    assert end.value.rcvd.code == 1001
+    assert is_free(port)
