@@ -6,7 +6,9 @@ import ast
 import builtins
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +145,27 @@ def diff(mine: str, theirs: str) -> str:
     return "\n".join(list(lines)[2:])
 
 
-def same(thing: Any) -> Sameness:
-    """Compare a class or function that was built in this notebook with chatkit's own."""
+_cells: list[str] = []  # as they ran, in order
+
+
+def watch() -> None:
+    """Keep each cell that runs: the history lacks those that nbval runs."""
     from IPython.core.getipython import get_ipython
 
     shell: Any = get_ipython()
-    cells = [shell.transform_cell(cell) for cell in shell.history_manager.input_hist_raw]
+    if shell:
+        _cells.extend(shell.history_manager.input_hist_raw)
+        shell.events.register("pre_run_cell", lambda info: _cells.append(info.raw_cell))
+
+
+def same(thing: Any) -> Sameness:
+    """Compare a class or function that was built in this notebook with chatkit's own."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    cells = []
+    for cell in _cells:
+        with suppress(SyntaxError):  # a cell that failed defined nothing
+            cells.append(TransformerManager().transform_cell(cell))
     return compare(thing.__name__, cells)
 
 
@@ -164,3 +181,7 @@ def compare(name: str, cells: list[str]) -> Sameness:
 def part_of(name: str, known: Definitions) -> Definitions:
     """Return the definitions that belong to a class or function: itself and its methods."""
     return {key: code for key, code in known.items() if key.split(".")[0] == name}
+
+
+if "IPython" in sys.modules:
+    watch()
