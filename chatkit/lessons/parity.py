@@ -160,12 +160,13 @@ def watch() -> None:
 
 def same(thing: Any) -> Sameness:
     """Compare a class or function that was built in this notebook with chatkit's own."""
-    from IPython.core.inputtransformer2 import TransformerManager
+    from IPython.core.getipython import get_ipython
 
+    shell: Any = get_ipython()
     cells = []
     for cell in _cells:
         with suppress(SyntaxError):  # a cell that failed defined nothing
-            cells.append(TransformerManager().transform_cell(cell))
+            cells.append(shell.transform_cell(cell))
     return compare(thing.__name__, cells)
 
 
