@@ -43,6 +43,7 @@ class ChatSocket(WebSocketHandler):
 
     def open(self) -> None:
         """Join the room; a client that speaks chatkit is told its name there."""
+        self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
         name = self.room.connect(self, self.codec, self.wanted)
         if self.selected_subprotocol:
             self.tell({"event": "welcome", "room": self.room.name, "name": name})
@@ -73,8 +74,8 @@ class ChatSocket(WebSocketHandler):
 
     def cut(self) -> None:
         """End the connection without waiting for the client's goodbye."""
-        if self.ws_connection and self.ws_connection.stream:
-            self.ws_connection.stream.close()
+        if self.line and self.line.stream:
+            self.line.stream.close()
 
 
 class StaticFile(StaticFileHandler):
