@@ -6,8 +6,9 @@ import asyncio
 import atexit
 import errno
 import logging
+import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from html import escape
@@ -33,6 +34,7 @@ CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
 
 log = logging.getLogger("chatkit")
+logging.getLogger("tornado.general").addHandler(logging.NullHandler())  # a bad request is no news
 
 
 def make_app(room: Room | None = None, codec: Codec = JSON) -> Application:
@@ -76,6 +78,8 @@ def holder_of(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            if listens and connection.pid == os.getpid():
+                return "this very program"
             if listens and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:  # macOS tells only an administrator
@@ -126,6 +130,7 @@ class ChatServer:
     async def stop(self) -> None:
         """Stop listening, and close every socket with code 1001."""
         self.http.stop()
+        await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
         channels = [channel for channel in self.room.members if isinstance(channel, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
@@ -134,7 +139,7 @@ class ChatServer:
                 await asyncio.gather(*(channel.closed.wait() for channel in channels))
         for channel in channels:
             channel.cut()
-        await self.http.close_all_connections()
+            await channel.closed.wait()
 
 
 class LaunchedServer:
@@ -153,18 +158,19 @@ class LaunchedServer:
         atexit.register(self.stop)
 
     def run(self) -> None:
-        """Run the server's loop in the thread until `stop` is called."""
-        asyncio.run(self.serve())
+        """Run the server's loop in the thread; hand an error that stops its start to `__init__`."""
+        try:
+            asyncio.run(self.serve())
+        except Exception as error:
+            if self.started.done():
+                raise
+            self.started.set_exception(error)
 
     async def serve(self) -> None:
         """Start, wait to be told to stop, and stop."""
         self.loop = asyncio.get_running_loop()
         self.stopping = asyncio.Event()
-        try:
-            await self.server.start()
-        except ChatkitError as error:
-            self.started.set_exception(error)
-            return
+        await self.server.start()
         self.started.set_result(None)
         await self.stopping.wait()
         await self.server.stop()
@@ -172,9 +178,9 @@ class LaunchedServer:
     def stop(self) -> None:
         """Stop the server and wait until it has; stopping twice is no error."""
         atexit.unregister(self.stop)
-        if self.thread.is_alive():
+        with suppress(RuntimeError):  # its loop is closed: it has stopped already
             self.loop.call_soon_threadsafe(self.stopping.set)
-            self.thread.join()
+        self.thread.join()
 
     @property
     def port(self) -> int:
@@ -222,26 +228,24 @@ def launch(port: int | None = None, codec: str = "json") -> LaunchedServer:
     With no `port` it takes 8765 or the next free one; a port asked for must be free, else
     ChatkitError.
     """
-    before = _launched.pop(port, None) if port != 0 else None
+    codec_named(codec)  # a wrong name is told before anything is stopped
+    ports = [*range(PORT, PORT + PORTS_TRIED)] if port is None else [port]
+    before = _launched.pop(port, None)
     if before:
         before.stop()
-        ports: Iterable[int] = [before.port]
-    else:
-        ports = range(PORT, PORT + PORTS_TRIED) if port is None else [port]
+        ports.insert(0, before.port)
     server = launch_on_first(ports, codec)
     if port != 0:
         _launched[port] = server
     return server
 
 
-def launch_on_first(ports: Iterable[int], codec: str) -> LaunchedServer:
+def launch_on_first(ports: Sequence[int], codec: str) -> LaunchedServer:
     """Launch on the first port that is free; raise the last port's ChatkitError if none is."""
-    first, *others = ports
-    note = ""
-    for port in (first, *others):
+    for port in ports:
+        note = "" if port == ports[0] else f"Port {ports[0]} is taken, so this is port {port}."
         try:
             return LaunchedServer(ChatServer(port, codec=codec), note)
         except PortTakenError as error:
             refusal = error
-            note = f"Port {first} is in use by another program, so this is port {port + 1}."
     raise refusal
