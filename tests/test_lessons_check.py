@@ -1,0 +1,80 @@
+"""`check`: ✓ for an answer that does what was asked; ✗, what came and a hint for any other."""
+
+import asyncio
+import sys
+from collections import Counter
+from types import ModuleType
+
+import pytest
+
+from chatkit.lessons import check, checking
+from chatkit.lessons.checking import NotYetError, exercise
+
+
+@pytest.fixture(autouse=True)
+def lesson_99(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lesson with one exercise, 99-1: a function that doubles."""
+    monkeypatch.setitem(sys.modules, "chatkit.lessons.checks_99", ModuleType("checks_99"))
+    monkeypatch.setattr(checking, "_exercises", {})
+    monkeypatch.setattr(checking, "_failures", Counter())
+
+    @exercise("99-1", "Think of two.", "Return 2 * number.")
+    async def doubles(answer) -> str:
+        came = answer(21)
+        if asyncio.iscoroutine(came):
+            came = await came
+        if came != 42:
+            raise NotYetError("42", repr(came))
+        return "21 became 42"
+
+
+async def test_a_right_answer_gets_its_praise():
+    verdict = await check("99-1", lambda number: 2 * number)
+    assert verdict
+    assert repr(verdict) == "✓ 99-1: 21 became 42"
+
+
+async def test_a_wrong_answer_hears_what_was_expected_what_came_and_a_hint():
+    verdict = await check("99-1", lambda number: number)
+    assert not verdict
+    assert repr(verdict) == "✗ 99-1: Expected 42; what came: 21.\nHint: Think of two."
+
+
+async def test_the_second_hint_and_those_after_it_are_plainer_until_it_was_right():
+    async def hint(answer) -> str:
+        return repr(await check("99-1", answer)).partition("Hint: ")[2]
+
+    wrong, right = (lambda number: number), (lambda number: 2 * number)
+    assert await hint(wrong) == "Think of two."
+    assert await hint(wrong) == "Return 2 * number."
+    assert await hint(wrong) == "Return 2 * number."
+    assert await hint(right) == ""
+    assert await hint(wrong) == "Think of two."
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda number: number / 0, "Your code raised ZeroDivisionError: division by zero."),
+        (None, "Your code raised TypeError: 'NoneType' object is not callable."),
+        (..., "Your code raised TypeError: 'ellipsis' object is not callable."),
+    ],
+)
+async def test_an_answer_that_raises_is_a_wrong_one(answer: object, told: str):
+    assert repr(await check("99-1", answer)) == f"✗ 99-1: {told}\nHint: Think of two."
+
+
+async def test_an_answer_that_never_ends_is_a_wrong_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checking, "TIMEOUT", 0.01)
+
+    async def wait(number: int) -> None:
+        await asyncio.Event().wait()
+
+    verdict = await check("99-1", wait)
+    assert not verdict
+    assert "It did not come to an end within 0 seconds." in repr(verdict)
+
+
+async def test_a_verdict_is_escaped_on_its_slip():
+    verdict = await check("99-1", lambda number: "<b>")
+    assert "&#x27;&lt;b&gt;&#x27;" in verdict._repr_html_()

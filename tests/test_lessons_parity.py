@@ -1,0 +1,224 @@
+"""Whether a learner's code is the package's: same, missing, differing, more."""
+
+import ast
+import atexit
+import builtins
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from chatkit.lessons import method_of, parity
+from chatkit.lessons.parity import (
+    PACKAGE,
+    TAUGHT,
+    caption_of,
+    compare,
+    definitions,
+)
+
+SOURCE = (PACKAGE / "broadcaster.py").read_text(encoding="utf-8")
+WHOLE = ast.unparse(
+    next(node for node in ast.parse(SOURCE).body if getattr(node, "name", "") == "Broadcaster")
+)
+HEAD = """
+class Broadcaster:
+    def __init__(self) -> None:
+        self.channels: set[Channel] = set()
+"""
+CONNECT = """
+@method_of(Broadcaster)
+def connect(self, channel: Channel) -> None:
+    self.channels.add(channel)
+"""
+DISCONNECT = """
+@method_of(Broadcaster)
+def disconnect(self, channel: Channel) -> None:
+    'My own words.'
+    self.channels.discard(channel)  # and my own remark
+"""
+NOTIFY = """
+@method_of(Broadcaster)
+def notify_clients(self, text: str) -> None:
+    for channel in tuple(self.channels):
+        try:
+            channel.send(text)
+        except Exception:
+            log.warning("dropped a channel that could not be written to", exc_info=True)
+            self.disconnect(channel)
+            channel.close()
+"""
+ALL = [HEAD, CONNECT, DISCONNECT, NOTIFY]
+
+
+def test_a_class_in_one_cell_is_the_same():
+    verdict = compare("Broadcaster", [WHOLE])
+    assert verdict
+    assert repr(verdict) == "✓ Your Broadcaster is chatkit's, line for line."
+
+
+def test_a_class_in_many_cells_is_the_same_docstrings_and_remarks_aside():
+    assert compare("Broadcaster", ALL)
+
+
+def test_a_function_is_the_same():
+    lines = (PACKAGE / "wire.py").read_text(encoding="utf-8")
+    assert compare("text_frame", [lines])
+
+
+def test_a_missing_method_is_named():
+    verdict = compare("Broadcaster", [HEAD, CONNECT, NOTIFY])
+    assert not verdict
+    assert verdict.missing == ["Broadcaster.disconnect"]
+    assert "Broadcaster.disconnect is missing: run the cell that defines it." in repr(verdict)
+
+
+def test_all_is_missing_where_nothing_was_run():
+    assert compare("Broadcaster", []).missing[0] == "Broadcaster"
+
+
+def test_a_method_too_many_is_named():
+    extra = "@method_of(Broadcaster)\ndef count(self): return len(self.channels)"
+    verdict = compare("Broadcaster", [*ALL, extra])
+    assert not verdict
+    assert verdict.more == ["Broadcaster.count"]
+    assert "Broadcaster.count is not in chatkit's." in repr(verdict)
+
+
+def test_a_differing_method_is_shown_with_the_lines_that_differ_and_no_others():
+    verdict = compare("Broadcaster", [*ALL, CONNECT.replace("add(channel)", "append(channel)")])
+    assert not verdict
+    assert list(verdict.diffs) == ["Broadcaster.connect"]
+    words = repr(verdict)
+    assert "Broadcaster.connect differs (- yours, + chatkit's)" in words
+    assert "\n-    self.channels.append(channel)" in words
+    assert "\n+    self.channels.add(channel)" in words
+    assert "discard" not in words
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CONNECT.replace("channel: Channel", "channel"),
+        CONNECT.replace("-> None", "-> int"),
+        CONNECT.replace("def connect", "async def connect"),
+        CONNECT.replace("\ndef", "\n@staticmethod\ndef"),
+    ],
+    ids=["annotation", "result", "async", "decorator"],
+)
+def test_small_differences_are_seen(other: str):
+    assert list(compare("Broadcaster", [*ALL, other]).diffs) == ["Broadcaster.connect"]
+
+
+def test_what_was_defined_last_counts():
+    naive = CONNECT.replace("add", "append")
+    assert compare("Broadcaster", [naive, *ALL])
+    assert not compare("Broadcaster", [*ALL, naive])
+
+
+def test_a_class_defined_anew_has_lost_its_methods():
+    assert len(compare("Broadcaster", [*ALL, HEAD]).missing) == 3
+
+
+def test_a_cell_that_is_no_python_defines_nothing():
+    assert compare("Broadcaster", [*ALL, "class Broadcaster("])
+
+
+def test_what_chatkit_has_not_can_t_be_compared():
+    with pytest.raises(LookupError, match="chatkit has no 'Chat' to compare with"):
+        compare("Chat", ALL)
+
+
+def test_a_verdict_is_escaped_on_its_slip():
+    verdict = compare("Broadcaster", [*ALL, CONNECT.replace("channel)", "'<b>')")])
+    assert "&lt;b&gt;" in verdict._repr_html_()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A real IPython without a terminal, as it stands behind a notebook."""
+    monkeypatch.setattr(parity, "_cells", [])
+    config = Config(HistoryManager={"enabled": False})
+    shell = InteractiveShell.instance(config=config, ipython_dir=str(tmp_path))
+    parity.watch()
+    yield shell
+    atexit.unregister(shell.atexit_operations)
+    shell.atexit_operations()
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize("history", [True, False], ids=["in a notebook", "as nbval runs it"])
+def test_same_compares_the_cells_that_were_run(shell: InteractiveShell, history: bool):
+    def run(*cells: str) -> object:
+        for cell in cells:
+            done = shell.run_cell(cell, store_history=history)
+            done.raise_error()
+        return done.result
+
+    run("from chatkit.lessons import method_of, same; log = Channel = None")
+    run("%%capture\n'a cell that is no Python'", HEAD, CONNECT)
+    assert not shell.run_cell("class Broadcaster(", store_history=history).success
+    assert run("same(Broadcaster)").missing == [
+        "Broadcaster.disconnect",
+        "Broadcaster.notify_clients",
+    ]
+    assert run(DISCONNECT, NOTIFY, "same(Broadcaster)")
+
+
+def test_method_of_adds_functions_and_properties_one_cell_at_a_time():
+    class Room:
+        pass
+
+    @method_of(Room)
+    def greet(self) -> str:
+        return f"in the {self.name}"
+
+    @method_of(Room)
+    @property
+    def name(self) -> str:
+        return "lobby"
+
+    assert Room().greet() == "in the lobby"
+
+
+def test_a_method_never_hides_a_name_of_python_s_own():
+    class Door:
+        pass
+
+    @method_of(Door)
+    def open(self) -> str:
+        return "open"
+
+    assert Door().open() == "open"
+    assert open is builtins.open
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("# chatkit/room.py", "room"),
+        ("# chatkit/room.py\nclass Room: ...", "room"),
+        ("# chatkit/room.py · Room", "room"),
+        ("# chatkit/room.py, but worse", None),
+        ("x = 1\n# chatkit/room.py", None),
+        ("# a room", None),
+    ],
+)
+def test_a_caption_is_a_first_line_of_its_own(line: str, module: str | None):
+    assert caption_of(line) == module
+
+
+@pytest.mark.parametrize("module", TAUGHT)
+def test_a_module_is_the_same_as_itself(module: str):
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    names = [node.name for node in ast.parse(source).body if hasattr(node, "name")]
+    assert [name for name in names if not compare(name, [source])] == []
+
+
+def test_constants_are_definitions_too():
+    assert dict(definitions("PORT: int = 8765\nHOST = 'here'\nprint()")) == {
+        "PORT": "PORT: int = 8765",
+        "HOST": "HOST = 'here'",
+    }
