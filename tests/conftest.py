@@ -25,8 +25,13 @@ hypothesis.settings.load_profile("chatkit")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how long `make test` took in all: pytest itself knows nothing of lint and installing."""
-    if started := os.environ.get("CHATKIT_STARTED"):
+    """Say how much of the package the lessons build, and how long `make test` took in all."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    if any("test_captions.py" in getattr(report, "nodeid", "") for report in reports):
+        from tests.notebooks import captions
+
+        terminalreporter.write_line(captions.summary())
+    if started := os.environ.get("CHATKIT_STARTED"):  # pytest knows nothing of lint and installing
         minutes, seconds = divmod(int(time.time()) - int(started), 60)
         terminalreporter.write_line(f"make test took {minutes} min {seconds} s in all")
 

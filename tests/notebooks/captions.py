@@ -1,0 +1,48 @@
+"""Which of the package's definitions are built in the lessons' captioned cells."""
+
+from pathlib import Path
+
+import nbformat
+
+from chatkit.lessons.parity import TAUGHT, caption_of, definitions, package_definitions
+from tests.notebooks.run import NOTEBOOKS
+
+LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+def captioned_cells(lesson: Path) -> list[tuple[str, str]]:
+    """The module and the code of each captioned cell of a lesson."""
+    cells = nbformat.reads(lesson.read_text(encoding="utf-8"), as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    return [(module, source) for source in sources if (module := caption_of(source))]
+
+
+def taught(module: str) -> set[str]:
+    """The classes, functions and methods of a module, its constants aside."""
+    starts = ("class ", "def ", "async def ", "@")
+    known = package_definitions(module)
+    return {name for name, code in known.items() if code.startswith(starts)}
+
+
+def unbuilt() -> dict[str, set[str]]:
+    """For each taught module what no lesson builds."""
+    left = {module: taught(module) for module in TAUGHT}
+    for lesson in LESSONS:
+        for module, source in captioned_cells(lesson):
+            left.get(module, set()).difference_update(name for name, _ in definitions(source))
+    return left
+
+
+def share() -> float:
+    """The share of what is to be taught that some lesson builds."""
+    total = sum(len(taught(module)) for module in TAUGHT)
+    return 1 - sum(map(len, unbuilt().values())) / total
+
+
+def summary() -> str:
+    """The same in one line, with the modules that are not yet built whole."""
+    left = {module: names for module, names in unbuilt().items() if names}
+    parts = [f"{m} {len(taught(m)) - len(names)} of {len(taught(m))}" for m, names in left.items()]
+    return f"the lessons build {share():.0%} of the package's definitions" + (
+        f" ({', '.join(parts)})" if parts else ""
+    )
