@@ -18,46 +18,59 @@ from chatkit.lessons.checking import NotYetError, exercise
 from chatkit.server import ChatServer
 
 VISITORS = 20
+DEAD = 50  # so many that some stand before the living, whatever the order of the set
 
 
 @exercise(
     "02-1",
-    "a name is trimmed first; then it is compared with the others in small letters.",
-    'the second one asks for "BOB", which is taken: it gets its own spelling with -2. '
-    "Then the third one's wish is taken as well.",
+    "spaces at the ends go first; then a name is compared with the others', capitals or not.",
+    "a name that is taken keeps its own spelling and gets -2; if that is taken too, -3. "
+    "And a wish that ends in -2 already is a name like any other.",
 )
 async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
     """Connect a client for each wish, and compare the names that the room gave."""
     wanted, called = answer
+    if not wanted:
+        raise NotYetError("at least one name in `wanted`", "none")
     server = await ChatServer(port=0).start()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.stop)
         for name in wanted:
             await stack.enter_async_context(ChatClient(server.url, name))
         granted = list(server.room.members.values())
-    if called != granted:
-        raise NotYetError("the names that the room gives", f"your guess {called}")
+    if len(called) != len(granted):
+        raise NotYetError(f"{len(granted)} names in `called`", f"{len(called)}")
+    pairs = zip(called, granted, strict=True)
+    wrong = [str(number) for number, (mine, theirs) in enumerate(pairs, 1) if mine != theirs]
+    if wrong:
+        raise NotYetError("the names that the room gives", f"others at place {', '.join(wrong)}")
     return f"the room called them {', '.join(granted)}, as you said."
 
 
 @exercise(
     "02-2",
-    "loop over a copy of broadcaster.channels, and leave one out.",
-    "`if channel is not sender`; and put try and except around channel.send(text), as in "
-    "notify_clients, not around the whole loop.",
+    "loop over a copy of broadcaster.channels, leave one out, and mind those that fail.",
+    "inside the loop: `if channel is not sender:`, and there a `try` around channel.send(text) "
+    "alone. A `try` around the whole loop ends it at the first dead line.",
 )
 async def others_hear(notify_others: Callable[[Any, Any, str], object]) -> str:
-    """Three clients and a dead line; the first client speaks."""
+    """Three clients, among many dead lines that leave when they fail; the first client speaks."""
+    if asyncio.iscoroutinefunction(notify_others):
+        raise NotYetError("a plain `def`: it is called without await", "an `async def`")
     broadcaster = Broadcaster()
-    dead = DeadChannel()
+    failures: list[Exception] = []
 
     class Handler(WebSocketHandler):
         def open(self) -> None:
             broadcaster.connect(self)
 
         def on_message(self, text: str | bytes) -> None:
-            broadcaster.connect(dead)
-            notify_others(broadcaster, self, str(text))
+            for _ in range(DEAD):
+                broadcaster.connect(DeadChannel(broadcaster))
+            try:
+                notify_others(broadcaster, self, str(text))
+            except Exception as error:
+                failures.append(error)
             broadcaster.notify_clients("that was all")
 
         def on_close(self) -> None:
@@ -69,44 +82,67 @@ async def others_hear(notify_others: Callable[[Any, Any, str], object]) -> str:
     async with clients_of(Handler, 3) as clients:
         await clients[0].write_message("hello, you")
         heard = [await all_until(client, "that was all") for client in clients]
+    if failures:
+        raise failures[0]
     if heard[0]:
         raise NotYetError("silence at the sender", f"it heard {heard[0]}")
     if heard[1:] != [["hello, you"]] * 2:
         raise NotYetError("the others to hear 'hello, you' once each", f"they heard {heard[1:]}")
-    return "two others heard it once each, the sender did not, and a dead line stopped nobody."
+    return f"two others heard it once each, the sender did not, past {DEAD} dead lines."
 
 
 @exercise(
     "02-3",
     "Tornado calls a handler's methods by name. Which names does it know?",
-    "look at the name of the method that is to be called when a socket closes, in the table "
-    "of the guide's three callbacks.",
+    "compare the names of the methods with those of `Callbacks`, above.",
 )
 async def nobody_stays_behind(handler: type[WebSocketHandler]) -> str:
-    """Twenty clients come, one by one, and go; the broadcaster must forget them."""
+    """Twenty clients come and go; the broadcaster must know them, and then forget them."""
     broadcaster = Broadcaster()
-    left = asyncio.Semaphore(0)
+    failures: list[Exception] = []
+    came, left = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     class Watched(handler):  # type: ignore[valid-type, misc]
+        def open(self) -> None:
+            super().open()
+            came.release()
+
         def on_connection_close(self) -> None:
             super().on_connection_close()
             left.release()
 
+        def on_close(self) -> None:
+            try:
+                super().on_close()
+            except Exception as error:
+                failures.append(error)
+
     async with clients_of(Watched, VISITORS, broadcaster=broadcaster) as clients:
+        for _ in clients:
+            await came.acquire()
+        here = len(broadcaster.channels)
         for client in clients:
             client.close()
         for _ in clients:
             await left.acquire()
+    if failures:
+        raise failures[0]
+    if here != VISITORS:
+        raise NotYetError(f"{VISITORS} channels while they were here", str(here))
     if broadcaster.channels:
         raise NotYetError("nobody in the set", f"{len(broadcaster.channels)} channels of the gone")
     return f"{VISITORS} came and went, and left nothing behind."
 
 
 class DeadChannel:
-    """A channel that can't be written to."""
+    """A channel that can't be written to, and leaves when that is tried."""
+
+    def __init__(self, broadcaster: Broadcaster) -> None:
+        self.broadcaster = broadcaster
 
     def send(self, text: str) -> None:
-        """Fail."""
+        """Fail, and leave."""
+        self.broadcaster.disconnect(self)
         raise ConnectionError("the line is dead")
 
     def close(self) -> None:

@@ -35,13 +35,14 @@ Definitions = dict[str, str]  # "Broadcaster", "Broadcaster.connect", "launch" â
 def method_of(cls: type) -> Callable[[Any], Any]:
     """Return a decorator that adds a function or property to a class, so that each gets its cell.
 
-    The function's own name does not become a global: a method called `open` must not hide Python's.
+    A global of that name stays as it was: a method called `open` must not hide Python's.
     """
 
     def add(member: Any) -> Any:
-        name: str = getattr(member, "fget", member).__name__
+        function = getattr(member, "fget", member)
+        name = function.__name__
         setattr(cls, name, member)
-        return getattr(builtins, name, None)
+        return function.__globals__.get(name, getattr(builtins, name, None))
 
     return add
 
