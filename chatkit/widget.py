@@ -50,42 +50,63 @@ class MessageInput(anywidget.AnyWidget):
         """Take what the browser sends for one Enter: `{"text": …}`."""
         self.submit(content["text"])
 
+    def give_back(self, text: str) -> None:
+        """Put a text that could not be sent back into the field, before what was typed since."""
+        self.send({"unsent": text})
+
+
+_places: dict[tuple[str, str], ChatWidget] = {}
+
 
 class ChatWidget(ipywidgets.VBox):
     """A chat in a notebook, with a client of its own. The guide's `home-page` and `init!`.
 
     `url` is the address of the page. Where no server answers it says so, and goes on trying.
+    A chat has one widget for each name: made again, as when a cell is run again, it takes the
+    place of the one before.
     """
 
     def __init__(self, url: str, name: str = "") -> None:
+        self.loop = asyncio.get_running_loop()
         self.client = ChatClient(url, name)
-        self.status = ipywidgets.HTML()
         self.list = MessageList()
+        self.status = ipywidgets.HTML()
         self.input = MessageInput(self.submit)
         super().__init__([self.list, self.status, self.input])
-        self.add_class("chatkit-widget")
+        self.add_class("chatkit").add_class("chatkit-widget")
         self.client.on_message(self.list.add)
         self.client.on_error(self.show_error)
         self.client.on_state(self.show_state)
-        self.client.start()
+        self.show_state("connecting")
+        self.joining = asyncio.create_task(self.join(_places.get((url, name))))
+        _places[url, name] = self
+
+    async def join(self, before: ChatWidget | None) -> None:
+        """Connect, once the widget before this one has left and its name is free."""
+        if before:
+            before.close()
+            await asyncio.wrap_future(before.leaving)
+        if self.comm:  # else closed meanwhile
+            self.client.start()
 
     def submit(self, text: str) -> None:
-        """Send what was typed."""
-        self.sending = asyncio.create_task(self.send(text))
+        """Send what was typed, on the client's loop: Jupyter may call from another thread."""
+        asyncio.run_coroutine_threadsafe(self.send_message(text), self.loop)
 
-    async def send(self, text: str) -> None:
-        """Send a message, or show in the widget why it could not be sent."""
+    async def send_message(self, text: str) -> None:
+        """Send a message, or give the text back and show why it could not be sent."""
         try:
             await self.client.send(text)
             self.show_state(self.client.state)
         except ChatkitError as error:
+            self.input.give_back(text)
             self.show_error(str(error))
 
     def show_state(self, state: State) -> None:
         """Show the state of the line in words; text can be sent only while it stands."""
         words = {
             "connecting": "Connecting …",
-            "connected": f"Connected as {self.client.name}",
+            "connected": f"Connected as {self.client.name or 'a guest'}",
             "cut off": f"No chat answers at {self.client.url}: trying again …",
             "closed": "Closed",
         }
@@ -105,8 +126,11 @@ class ChatWidget(ipywidgets.VBox):
         )
 
     def close(self) -> None:
-        """Leave the chat, and take the widget away."""
-        self.leaving = asyncio.ensure_future(self.client.close())
+        """Leave the chat, and take the widget away; closing twice is no error."""
+        if self.comm:
+            self.leaving = asyncio.run_coroutine_threadsafe(self.client.close(), self.loop)
+            for part in self.children:
+                part.close()
         super().close()
 
     def __repr__(self) -> str:

@@ -60,6 +60,12 @@ export class MessageInput {
     this.refresh();
   }
 
+  /** Puts a text that could not be sent back, before what has been typed since. */
+  giveBack(text) {
+    this.area.value = [text, this.area.value].filter(Boolean).join("\n");
+    this.refresh();
+  }
+
   refresh() {
     const { value, style } = this.area;
     const left = LONGEST - value.length;
@@ -71,7 +77,10 @@ export class MessageInput {
   }
 }
 
-/** Sends `{text}` to the kernel for each message; `placeholder` and `enabled` follow the model. */
+/**
+ * Sends `{text}` to the kernel for each message; `{unsent}` comes back if that could not be sent.
+ * `placeholder` and `enabled` follow the model.
+ */
 function render({ model, el }) {
   const input = new MessageInput(el, (text) => model.send({ text }));
   const update = () => {
@@ -80,9 +89,12 @@ function render({ model, el }) {
   update();
   model.on("change:placeholder", update);
   model.on("change:enabled", update);
+  const giveBack = ({ unsent }) => input.giveBack(unsent);
+  model.on("msg:custom", giveBack);
   return () => {
     model.off("change:placeholder", update);
     model.off("change:enabled", update);
+    model.off("msg:custom", giveBack);
   };
 }
 
