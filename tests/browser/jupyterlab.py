@@ -59,12 +59,13 @@ RUN_ALL = f"""async () => {{{PANEL}
     errors: errors.map((output) => output.evalue),
   }};
 }}"""
-RUN_CELLS = f"""async (count) => {{{PANEL}
-  panel.content.activeCellIndex = 0;
-  while (count > 0) {{
-    if (panel.content.activeCell.model.type === "code") count -= 1;
-    await app.commands.execute("notebook:run-cell-and-select-next");
-  }}
+RUN_CELL = f"""async (number) => {{{PANEL}
+  const code = panel.content.widgets.filter((cell) => cell.model.type === "code");
+  panel.content.activeCellIndex = panel.content.widgets.indexOf(code[number - 1]);
+  await app.commands.execute("notebook:run-cell");
+}}"""
+EXECUTE = f"""async (code) => {{{PANEL}
+  await panel.sessionContext.session.kernel.requestExecute({{ code }}).done;
 }}"""
 CLOSE = f"""async () => {{{PANEL}
   await panel.sessionContext.shutdown();
@@ -91,9 +92,13 @@ class Lab:
         result: dict[str, Any] = page.evaluate(RUN_ALL)
         return result
 
-    def run_cells(self, page: Page, number: int) -> None:
-        """Run the first so many code cells, as Shift+Enter would."""
-        page.evaluate(RUN_CELLS, number)
+    def run_cell(self, page: Page, number: int) -> None:
+        """Run one code cell, counted from 1, and wait until it has run."""
+        page.evaluate(RUN_CELL, number)
+
+    def execute(self, page: Page, code: str) -> None:
+        """Run code in the notebook's kernel, as another cell would."""
+        page.evaluate(EXECUTE, code)
 
     def close(self, page: Page) -> None:
         """Shut the notebook's kernel down, and discard what the run has changed."""
