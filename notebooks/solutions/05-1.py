@@ -1,0 +1,3 @@
+# Exercise 05-1
+small = MessageList(limit=3)
+small
