@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
-from typing import Literal, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from inspect import isawaitable
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.iostream import StreamClosedError
-from tornado.websocket import (
-    WebSocketClientConnection,
-    WebSocketClosedError,
-    WebSocketError,
-    websocket_connect,
-)
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from chatkit.codecs import JSON, Codec
-from chatkit.messages import ChatkitError, FrameError, Message, read_message
+from chatkit.messages import MAX_FRAME, ChatkitError, Message, read_message
 
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0  # seconds
@@ -33,20 +26,19 @@ INBOX = 1000  # messages that wait to be read; then the socket is not read on
 State = Literal["connecting", "connected", "cut off", "closed"]
 T = TypeVar("T")
 
-log = logging.getLogger("chatkit")
-
 
 def socket_url(url: str, name: str = "") -> str:
-    """Return the address of the socket that belongs to a page; a ws address stays as it is."""
-    scheme, host, path, _, _ = urlsplit(url)
+    """Return the address of the socket that belongs to a page; a ws address names one already."""
+    scheme, host, path, query, _ = urlsplit(url)
     if scheme not in ("http", "https", "ws", "wss") or not host:
         raise ChatkitError(
             f"{url!r} is no address of a chat: it looks like http://127.0.0.1:8765/."
         )
     if scheme.startswith("http"):
         scheme, path = scheme.replace("http", "ws"), path.rstrip("/") + "/ws"
-    query = f"?name={quote(name)}" if name else ""
-    return f"{scheme}://{host}{path}{query}"
+    if name:
+        query = f"{query}&name={quote(name)}".lstrip("&")
+    return urlunsplit((scheme, host, path, query, ""))
 
 
 def backoff(attempt: int) -> float:
@@ -64,21 +56,28 @@ class ChatClient:
     """
 
     def __init__(self, url: str, name: str = "", codec: Codec = JSON) -> None:
+        socket_url(url)  # a wrong address is told of here, not at each attempt
         self.url = url
         self.name = name
         self.codec = codec
-        self.address = socket_url(url, name)
         self.state: State = "closed"
-        self.inbox: asyncio.Queue[Message | None] = asyncio.Queue(INBOX)
+        self.connection: WebSocketClientConnection | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.attempt = 0
+        self.inbox: asyncio.Queue[Message] = asyncio.Queue(INBOX)
+        self.news = asyncio.Event()
+        self.answers: set[asyncio.Future[Any]] = set()
         self.message_callbacks: list[Callable[[Message], object]] = []
         self.error_callbacks: list[Callable[[str], object]] = []
         self.state_callbacks: list[Callable[[State], object]] = []
-        self.connection: WebSocketClientConnection | None = None
-        self.task: asyncio.Task[None] | None = None
 
     def on_message(self, callback: Callable[[Message], object]) -> None:
-        """Have a function called with each message; then none waits for `async for`."""
+        """Have a function called with each message; then none waits for `async for`.
+
+        It may be an `async def`: each call is then a task of its own.
+        """
         self.message_callbacks.append(callback)
+        self.hand_on()
 
     def on_error(self, callback: Callable[[str], object]) -> None:
         """Have a function called with each sentence in which the server objects."""
@@ -90,25 +89,36 @@ class ChatClient:
 
     async def connect(self) -> Self:
         """Connect, and return the client; raise ChatkitError if nothing answers."""
+        if self.state != "closed":
+            raise ChatkitError(
+                f"This client is {self.state} already: close it first, or make another."
+            )
         self.change_state("connecting")
         try:
             self.connection = await self.open()
-        except ChatkitError:
+        except BaseException:
             self.change_state("closed")
             raise
-        self.start()
+        self.task = asyncio.create_task(self.run())
         return self
 
     def start(self) -> None:
         """Connect in the background, and go on trying for as long as it takes."""
-        self.task = self.task or asyncio.create_task(self.run())
+        if self.state == "closed":
+            self.change_state("connecting")
+            self.task = asyncio.create_task(self.run())
 
     async def send(self, text: str) -> None:
         """Send a message; raise ChatkitError if it can't be. The guide's `send-transit-msg!`."""
+        frame = self.codec.encode(read_message({"message": text}))
+        if len(frame.encode()) > MAX_FRAME:
+            raise ChatkitError(
+                f"The message is too long, so nothing was sent: at most {MAX_FRAME} bytes fit."
+            )
         try:
             if self.connection is None:
                 raise WebSocketClosedError
-            await self.connection.write_message(self.codec.encode(Message(text)))
+            await self.connection.write_message(frame)
         except WebSocketClosedError as error:
             raise ChatkitError(
                 f"Not connected to {self.url} just now, so nothing was sent: try again in a moment."
@@ -117,15 +127,14 @@ class ChatClient:
     async def close(self) -> None:
         """Say goodbye and stop; messages that have come can still be read."""
         self.change_state("closed")
-        if self.task:
-            self.task.cancel()
-            await asyncio.wait([self.task])
-            self.task = None
-        if self.connection:
-            await say_goodbye(self.connection)
-            self.connection = None
-        if not self.inbox.full():
-            self.inbox.put_nowait(None)
+        task, connection = self.task, self.connection
+        self.task = self.connection = None
+        if connection:
+            connection.close(1000)
+        if task:
+            await asyncio.wait([task], timeout=CLOSE_TIMEOUT if connection else 0)
+            task.cancel()
+            await asyncio.wait([task])
 
     async def __aenter__(self) -> Self:
         """Connect for the length of an `async with`."""
@@ -141,12 +150,12 @@ class ChatClient:
 
     async def __anext__(self) -> Message:
         """Wait for the next message and return it."""
-        if self.state == "closed" and self.inbox.empty():
-            raise StopAsyncIteration
-        message = await self.inbox.get()
-        if message is None:
-            raise StopAsyncIteration
-        return message
+        while self.inbox.empty():
+            if self.state == "closed":
+                raise StopAsyncIteration
+            self.news.clear()
+            await self.news.wait()
+        return self.inbox.get_nowait()
 
     def __repr__(self) -> str:
         """Return who this is, where, and whether the line is up."""
@@ -154,46 +163,54 @@ class ChatClient:
 
     async def open(self) -> WebSocketClientConnection:
         """Return a new connection; raise ChatkitError if nothing that speaks WebSocket answers."""
+        request = HTTPRequest(
+            socket_url(self.url, self.name),  # after a cut: the name that was granted
+            connect_timeout=CONNECT_TIMEOUT,
+            request_timeout=CONNECT_TIMEOUT,
+        )
+        offer = [self.codec.subprotocol]
         try:
-            request = HTTPRequest(self.address, connect_timeout=CONNECT_TIMEOUT)
-            connection = await websocket_connect(
-                request,
-                ping_interval=PING_INTERVAL,
-                subprotocols=[self.codec.subprotocol],
+            opening = asyncio.ensure_future(
+                websocket_connect(request, ping_interval=PING_INTERVAL, subprotocols=offer)
             )
-        except (OSError, HTTPClientError, StreamClosedError, WebSocketError) as error:
+            connection = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(hang_up)
+            raise
+        except Exception as error:  # what answers there may say anything
             raise ChatkitError(
                 f"No chat answers at {self.url} ({error}): is the server running? "
                 "Start it with launch() in a cell, or with chatkit serve."
             ) from error
+        if self.state == "closed":
+            connection.close(1000)
+            raise ChatkitError(f"The client was closed before {self.url} answered.")
         self.change_state("connected")
         return connection
 
     async def run(self) -> None:
-        """Read until the connection is cut, come back, and so on until closed."""
+        """Read until the connection is cut, wait, come back, and so on until closed."""
         while True:
-            self.connection = self.connection or await self.reopen()
-            await self.read(self.connection)
-            self.connection.close()
-            self.connection = None
-            self.change_state("cut off")
-
-    async def reopen(self) -> WebSocketClientConnection:
-        """Try until a connection stands, waiting a little longer each time."""
-        for attempt in count():
             with suppress(ChatkitError):
-                return await self.open()
+                self.connection = self.connection or await self.open()
+                await self.read(self.connection)
+            if self.state == "closed":
+                return
+            if self.connection:
+                self.connection.close()
+                self.connection = None
             self.change_state("cut off")
-            await asyncio.sleep(backoff(attempt))
-        raise AssertionError("never gives up")
+            await asyncio.sleep(backoff(self.attempt))
+            self.attempt += 1
 
     async def read(self, connection: WebSocketClientConnection) -> None:
         """Take in each frame until the connection ends."""
         while (data := await connection.read_message()) is not None:
+            self.attempt = 0  # not when it opens: who opens and hangs up must not be hammered
             try:
                 await self.receive(data)
-            except FrameError as error:
-                self.tell(self.error_callbacks, f"A frame came that is no chat message. {error}")
+            except Exception as error:  # a codec may raise anything; the next frame may be sound
+                self.complain(f"A frame came that is no chat message. {error}")
 
     async def receive(self, data: str | bytes) -> None:
         """Decode one frame and hand it on. The guide's `receive-transit-msg!`."""
@@ -205,36 +222,52 @@ class ChatClient:
             case {"event": _}:
                 pass  # an event of a newer server
             case {"error": str(), "detail": str(detail)}:
-                self.tell(self.error_callbacks, detail)
+                self.complain(detail)
             case _:
                 await self.deliver(read_message(frame))
 
     async def deliver(self, message: Message) -> None:
-        """Call those who asked to be called; else keep the message until it is read."""
-        if self.message_callbacks:
-            self.tell(self.message_callbacks, message)
-        else:
-            await self.inbox.put(message)
+        """Keep a message until it is handed on; wait while too many are kept or being answered."""
+        while len(self.answers) >= INBOX:
+            await asyncio.wait(self.answers, return_when=asyncio.FIRST_COMPLETED)
+        await self.inbox.put(message)
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """Call those who asked to be called with what is kept, and wake who waits for it."""
+        while self.message_callbacks and not self.inbox.empty():
+            self.tell(self.message_callbacks, self.inbox.get_nowait())
+        self.news.set()
 
     def change_state(self, state: State) -> None:
         """Take a new state and tell of it, if it is new."""
         if state != self.state:
             self.state = state
+            self.news.set()
             self.tell(self.state_callbacks, state)
+
+    def complain(self, sentence: str) -> None:
+        """Tell those who asked to hear of errors; if nobody did, asyncio prints the sentence."""
+        self.tell(self.error_callbacks, sentence)
+        if not self.error_callbacks:
+            asyncio.get_running_loop().call_exception_handler({"message": sentence})
 
     def tell(self, callbacks: list[Callable[[T], object]], news: T) -> None:
         """Call each function with the news; one that fails stops neither others nor the reading."""
         for callback in tuple(callbacks):
             try:
-                callback(news)
-            except Exception:
-                log.exception("a function that was to hear of %r failed", news)
+                answer = callback(news)
+            except Exception as error:
+                fault = {"message": f"A function failed at {news!r}.", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(fault)
+                continue
+            if isawaitable(answer):
+                task = asyncio.ensure_future(answer)
+                self.answers.add(task)
+                task.add_done_callback(self.answers.discard)
 
 
-async def say_goodbye(connection: WebSocketClientConnection) -> None:
-    """Close a connection and wait, for a moment, until the other side has said so too."""
-    connection.close(1000)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_TIMEOUT):
-            while await connection.read_message() is not None:
-                pass
+def hang_up(opening: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Close a connection that came about when nobody wanted it any more."""
+    if not opening.cancelled() and not opening.exception():
+        opening.result().close(1000)

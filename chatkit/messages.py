@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+MAX_FRAME = 64 * 1024  # bytes that a client's frame may have
+
 
 class ChatkitError(Exception):
     """A fault told in one sentence to whoever can act on it."""

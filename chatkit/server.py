@@ -22,13 +22,12 @@ from tornado.web import Application, RequestHandler
 from chatkit.codecs import CODECS, JSON, Codec
 from chatkit.handlers import ChatSocket, Health, page_routes
 from chatkit.jupyter import page_link, proxy_path
-from chatkit.messages import ChatkitError
+from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.room import Room
 
 HOST = "127.0.0.1"  # loopback: reachable from this machine alone
 PORT = 8765
 PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
-MAX_FRAME = 64 * 1024  # bytes
 PING_INTERVAL = 20  # seconds
 CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
