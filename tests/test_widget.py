@@ -1,0 +1,313 @@
+"""The widget without a browser: what it tells the browser's half, and what it does when told."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from html import unescape
+from typing import Any
+
+import comm.base_comm
+import ipywidgets
+import pytest
+import websockets
+from tornado.testing import bind_unused_port
+
+from chatkit import widget as module
+from chatkit.client import ChatClient
+from chatkit.messages import Message
+from chatkit.paths import STATIC
+from chatkit.server import ChatServer
+from chatkit.widget import SHOWN, ChatWidget, MessageInput, MessageList
+
+LIMIT = 10.0  # seconds
+HOSTILE = "<img src=x onerror=alert(1)>"
+Make = Callable[..., ChatWidget]
+
+
+class Comm(comm.base_comm.BaseComm):
+    """The line to a browser that isn't there: it keeps what was sent."""
+
+    def __init__(self, **options: Any) -> None:
+        self.sent: list[dict[str, Any]] = []
+        super().__init__(**options)
+
+    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+        self.sent.append({"type": msg_type, **json.loads(json.dumps(data))})
+
+
+@pytest.fixture(autouse=True)
+def comms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("comm.create_comm", Comm)
+    monkeypatch.setattr("chatkit.client.FIRST_WAIT", 0.01)
+    monkeypatch.setattr(module, "_places", {})
+    yield
+    ipywidgets.Widget.close_all()
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    """A function that makes ChatWidgets; they have left when the test is over."""
+    made: list[ChatWidget] = []
+
+    def make_one(url: str, name: str = "") -> ChatWidget:
+        made.append(ChatWidget(url, name))
+        return made[-1]
+
+    yield make_one
+    for chat in made:
+        await left(chat)
+
+
+async def left(chat: ChatWidget) -> None:
+    """Close a widget and wait until it has left the room."""
+    chat.close()
+    await asyncio.wrap_future(chat.leaving)
+
+
+async def until(widget: ipywidgets.Widget, trait: str, wanted: Callable[[Any], object]) -> None:
+    """Wait until a trait has a value as wanted."""
+    changed = asyncio.Event()
+    widget.observe(lambda change: changed.set(), trait)
+    async with asyncio.timeout(LIMIT):
+        while not wanted(getattr(widget, trait)):
+            await changed.wait()
+            changed.clear()
+
+
+async def reads(chat: ChatWidget, words: str) -> None:
+    """Wait until a widget's line says so."""
+    await until(chat.status, "value", lambda html: words in unescape(html))
+
+
+async def shows(chat: ChatWidget, *texts: str) -> None:
+    """Wait until a widget's list shows these messages."""
+    await until(chat.list, "messages", lambda shown: [m["message"] for m in shown] == list(texts))
+
+
+def press_enter(box: MessageInput, text: str) -> None:
+    """Hand over what the browser sends for one Enter."""
+    data = {"method": "custom", "content": {"text": text}}
+    box.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+
+def told(widget: ipywidgets.Widget) -> list[dict[str, Any]]:
+    """What the browser's half was told, besides values."""
+    return [message["content"] for message in widget.comm.sent if message.get("method") == "custom"]
+
+
+def members(server: ChatServer) -> list[str]:
+    return sorted(server.room.members.values())
+
+
+def test_the_list_keeps_the_last_ten_the_newest_at_the_end():
+    shown = MessageList()
+    for number in range(1, 16):
+        shown.add(Message("hi", id=number, name="Ada"))
+    assert SHOWN == 10
+    assert [message["id"] for message in shown.messages] == list(range(6, 16))
+
+
+def test_the_browser_hears_of_each_message():
+    shown = MessageList(limit=2)
+    for text in ("one", "two", "three"):
+        shown.add(Message(text, id=1, name="Ada", time=2.5))
+    updates = [message["state"] for message in shown.comm.sent if message.get("method") == "update"]
+    texts = [[message["message"] for message in state["messages"]] for state in updates]
+    assert texts == [["one"], ["one", "two"], ["two", "three"]]
+    assert updates[-1]["messages"][-1] == {"message": "three", "id": 1, "name": "Ada", "time": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [(MessageList, "view.js"), (MessageInput, "message-input.js")]
+)
+def test_the_other_half_is_the_pages_own_file(kind: type, file: str):
+    assert str(kind._esm) == (STATIC / file).read_text(encoding="utf-8")
+
+
+def test_each_enter_is_one_whole_text():
+    heard: list[str] = []
+    box = MessageInput(heard.append)
+    for text in ("hello", "wor\nld", HOSTILE):
+        press_enter(box, text)
+    assert heard == ["hello", "wor\nld", HOSTILE]
+
+
+def test_a_text_can_be_given_back():
+    box = MessageInput(str)
+    box.give_back("hello")
+    assert told(box) == [{"unsent": "hello"}]
+
+
+async def test_what_one_types_all_see_once_and_in_order(server: ChatServer, make: Make):
+    ada, grace = make(server.url, "Ada"), make(server.url, "Grace")
+    await reads(ada, "Connected as Ada")
+    await reads(grace, "Connected as Grace")
+    for text in ("one", "two", HOSTILE):
+        press_enter(ada.input, text)
+    for chat in (ada, grace):
+        await shows(chat, "one", "two", HOSTILE)
+    assert {message["name"] for message in grace.list.messages} == {"Ada"}
+    assert told(ada.input) == []
+
+
+async def test_a_thread_may_hand_over_what_was_typed(server: ChatServer, make: Make):
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+
+    async def elsewhere() -> None:  # JupyterLab's messages come in a thread with its own loop
+        press_enter(chat.input, "from a thread")
+
+    await asyncio.to_thread(asyncio.run, elsewhere())
+    await shows(chat, "from a thread")
+
+
+async def test_the_line_tells_the_state_and_the_name_as_granted(server: ChatServer, make: Make):
+    async with ChatClient(server.url, "Ada"):
+        chat = make(server.url, "Ada")
+        assert "Connecting …" in chat.status.value
+        assert not chat.input.enabled
+        await reads(chat, "Connected as Ada-2")
+        assert chat.input.enabled
+        assert chat.list.name == "Ada-2"
+
+
+async def test_where_no_server_is_it_says_so_and_goes_on_trying(make: Make):
+    listener, port = bind_unused_port()
+    listener.close()
+    chat = make(f"http://127.0.0.1:{port}/", "Ada")
+    await reads(chat, f"No chat answers at http://127.0.0.1:{port}/: trying again …")
+    assert not chat.input.enabled
+    server = await ChatServer(port).start()
+    await reads(chat, "Connected as Ada")
+    assert chat.input.enabled
+    await left(chat)
+    await server.stop()
+
+
+async def test_it_comes_back_after_a_cut(make: Make):
+    server = await ChatServer(port=0).start()
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    await server.stop()
+    await reads(chat, "No chat answers")
+    again = await ChatServer(server.port).start()
+    await reads(chat, "Connected as Ada")
+    press_enter(chat.input, "still here")
+    await shows(chat, "still here")
+    await left(chat)
+    await again.stop()
+
+
+async def test_a_text_that_a_cut_overtook_is_given_back(make: Make):
+    server = await ChatServer(port=0).start()
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    await server.stop()
+    await reads(chat, "No chat answers")
+    press_enter(chat.input, "precious")  # it was on its way from the browser
+    await reads(chat, "Not connected")
+    assert told(chat.input) == [{"unsent": "precious"}]
+    assert 'data-state="error"' in chat.status.value
+
+
+async def test_a_text_that_cannot_be_written_is_given_back(server: ChatServer, make: Make):
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    press_enter(chat.input, "half a pair: \ud83d")
+    await reads(chat, "surrogate")
+    assert told(chat.input) == [{"unsent": "half a pair: \ud83d"}]
+    press_enter(chat.input, "whole")
+    await shows(chat, "whole")
+    await reads(chat, "Connected as Ada")
+
+
+async def test_a_servers_objection_is_shown_as_text(make: Make):
+    async def object_to_everything(socket: websockets.ServerConnection) -> None:
+        await socket.send(json.dumps({"error": "no", "detail": f"I do not like {HOSTILE}."}))
+        await socket.wait_closed()
+
+    async with websockets.serve(
+        object_to_everything, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("chatkit.json")]
+    ) as unfriendly:
+        port = unfriendly.sockets[0].getsockname()[1]
+        chat = make(f"http://127.0.0.1:{port}/", "Ada")
+        await reads(chat, f"I do not like {HOSTILE}.")
+        assert "<img" not in chat.status.value
+        await left(chat)
+
+
+async def test_a_hostile_name_is_shown_as_text(server: ChatServer, make: Make):
+    chat = make(server.url, HOSTILE)
+    await reads(chat, f"Connected as {HOSTILE}")
+    assert "<img" not in chat.status.value
+
+
+async def test_a_cell_run_again_leaves_no_client_behind(server: ChatServer, make: Make):
+    first = make(server.url, "Ada")
+    other = make(server.url, "Grace")
+    await reads(first, "Connected as Ada")
+    await reads(other, "Connected as Grace")
+    second = make(server.url, "Ada")
+    third = make(server.url, "Ada")
+    await reads(third, "Connected as Ada")
+    assert "Ada-2" not in third.status.value
+    assert members(server) == ["Ada", "Grace"]
+    assert (first.comm, second.comm) == (None, None)
+    assert other.comm is not None
+
+
+async def test_closing_leaves_the_room_and_takes_the_parts_away(server: ChatServer, make: Make):
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    await left(chat)
+    chat.close()  # twice is no error
+    assert members(server) == []
+    assert [part.comm for part in (chat, *chat.children)] == [None] * 4
+    assert chat.client.state == "closed"
+
+
+async def test_closed_before_it_could_join_it_never_does(server: ChatServer, make: Make):
+    first = make(server.url, "Ada")
+    await reads(first, "Connected as Ada")
+    second = make(server.url, "Ada")
+    await left(second)
+    await second.joining
+    assert members(server) == []
+    assert second.client.state == "closed"
+
+
+async def test_an_address_that_is_none_is_told_of_at_once(make: Make):
+    with pytest.raises(module.ChatkitError, match="no address of a chat"):
+        make("nonsense")
+
+
+async def test_where_widgets_cannot_be_drawn_a_sentence_stands(make: Make):
+    chat = make("http://127.0.0.1:9/", "Ada")
+    words = "ChatWidget(http://127.0.0.1:9/): run this cell to chat"
+    assert repr(chat) == words
+    assert chat._repr_mimebundle_()["text/plain"] == words
+    await left(chat)
+    assert repr(chat) == words
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh Python has loaded after some code."""
+    code += "\nimport sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_chatkit_loads_itself_and_a_little_of_the_standard_library():
+    loaded = loaded_by("import chatkit") - loaded_by("")
+    assert "chatkit" in loaded
+    assert {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names} == {
+        "chatkit"
+    }
+    assert "asyncio" not in loaded
+
+
+def test_a_server_loads_nothing_of_a_notebook():
+    loaded = loaded_by("from chatkit import ChatClient, ChatServer, launch")
+    assert loaded & {"anywidget", "ipywidgets", "IPython", "traitlets"} == set()
