@@ -43,7 +43,7 @@ async def server(caplog: pytest.LogCaptureFixture) -> AsyncIterator[ChatServer]:
     yield server
     await server.stop()
     records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
-    assert [str(record) for record in records if record.levelno >= logging.ERROR] == []
+    assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ DEEP = 10_000
         "[" * DEEP + "]" * DEEP,
         '{"a":' * DEEP,
         '{"a":' * DEEP + "1" + "}" * DEEP,
+        '["^ ","~:message",' + "[" * 60 + "]" * 60 + "]",  # not read 2 ** 60 times
         '["^ ","~:message",' * 900 + "1" + "]" * 900,
         '["~#set",' * 900 + "[]" + "]" * 900,
         '"' + "~n" + "9" * DEEP + '"',
@@ -132,7 +133,7 @@ DEEP = 10_000
         "1e999",
         "NaN",
     ],
-    ids=lambda text: text[:20] or "nothing",
+    ids=lambda text: text[:24] or "nothing",
 )
 def test_what_is_no_message_is_a_frame_error(codec: Codec, text: str):
     with pytest.raises(FrameError, match=r"\.$"):
