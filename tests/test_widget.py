@@ -155,12 +155,19 @@ async def test_what_one_types_all_see_once_and_in_order(server: ChatServer, make
 async def test_a_thread_may_hand_over_what_was_typed(server: ChatServer, make: Make):
     chat = make(server.url, "Ada")
     await reads(chat, "Connected as Ada")
+    loops, send = [], chat.client.send
+
+    async def watched(text: str) -> None:
+        loops.append(asyncio.get_running_loop())
+        await send(text)
 
     async def elsewhere() -> None:  # JupyterLab's messages come in a thread with its own loop
         press_enter(chat.input, "from a thread")
 
+    chat.client.send = watched
     await asyncio.to_thread(asyncio.run, elsewhere())
     await shows(chat, "from a thread")
+    assert loops == [chat.loop]
 
 
 async def test_the_line_tells_the_state_and_the_name_as_granted(server: ChatServer, make: Make):
