@@ -14,6 +14,7 @@ CLIENT, SERVER = "client", "server"
 SHOWN = 64  # bytes of a payload that the byte view shows
 DRAWN = 40  # arrows of a diagram: the latest
 LONGEST = 60  # characters of a payload in the table and in the diagram
+HARMLESS = " .,:!?/=_-…'\"{}[]()"  # in a diagram's text
 NOTHING = "Nothing has passed yet."
 
 # Tints that hold on JupyterLab's light and dark background alike.
@@ -111,7 +112,7 @@ def row_of(passed: Passed) -> tuple[str, ...]:
 def row_html(name: str, row: tuple[str, ...]) -> str:
     """Return one row of the table as HTML; its cells are `th` or `td`."""
     right, left = "text-align: right", "text-align: left; white-space: pre"
-    styles = (right, left, left, right, left, f"{left}; {CODE}")
+    styles = (right, left, left, right, left, left if name == "th" else f"{left}; {CODE}")
     cells = (tag(name, style, text) for style, text in zip(styles, row, strict=True))
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -140,23 +141,21 @@ class Part:
     def html(self) -> str:
         """Return this part as HTML: a column for each byte, under a line in the part's colour."""
         tint = TINTS[self.name]
-        column = "display: inline-flex; flex-direction: column; text-align: center; padding: 2px"
-        byte = f"{column} 5px; margin: 0 3px 3px 0; background: rgba({tint}, 0.2)"
+        byte = f"padding: 1px 5px; border-radius: 3px; background: rgba({tint}, 0.2)"
         labels, *columns = zip(*([label, *row] for label, row in self.rows), strict=True)
-        spans = (
-            [column_html(f"{column}; margin-right: 6px; {FAINT}", labels)] if any(labels) else []
-        )
-        spans += [column_html(byte, cells) for cells in columns]
+        first = column_html(f"padding: 1px 8px 1px 0; text-align: left; {FAINT}", labels)
+        bytes_ = "".join(column_html(f"text-align: center; {byte}", cells) for cells in columns)
         title = tag("div", f"border-bottom: 2px solid rgb({tint}); margin-bottom: 5px", self.name)
-        remarks = "".join(tag("div", FAINT, remark) for remark in self.remarks)
-        return f"<div>{title}{''.join(spans)}{remarks}</div>"
+        remarks = "".join(tag("div", f"margin-top: 2px; {FAINT}", line) for line in self.remarks)
+        wrapped = f'<div style="display: flex; flex-wrap: wrap; gap: 3px">{bytes_}</div>'
+        whole = f"{first}{wrapped}" if any(labels) else wrapped
+        return f'<div>{title}<div style="display: flex">{whole}</div>{remarks}</div>'
 
 
 def column_html(style: str, cells: tuple[str, ...]) -> str:
     """Return what is said of one byte, one thing under the other."""
-    return (
-        f'<span style="{style}">{"".join(tag("span", "white-space: pre", c) for c in cells)}</span>'
-    )
+    lines = "".join(tag("div", "white-space: pre", cell) for cell in cells)
+    return f'<div style="flex: none; {style}">{lines}</div>'
 
 
 def byte_view(frame: Frame | bytes) -> Drawing:
@@ -173,7 +172,9 @@ def byte_view(frame: Frame | bytes) -> Drawing:
 def parts_of(frame: Frame) -> list[Part]:
     """Return the parts of a frame: header, mask and payload, if it has them."""
     header, mask, payload = frame.header, frame.mask, frame.payload[:SHOWN]
-    bits = [f"{byte:08b}" for byte in header[:2]] + [" "] * len(header[2:])
+    first, second = (f"{byte:08b}" for byte in header[:2])
+    bits = [f"{first[0]} {first[1:4]} {first[4:]}", f"{second[0]} {second[1:]}"]
+    bits += [" "] * len(header[2:])
     parts = [Part("header", [("", hexes(header)), ("", bits)], header_remarks(frame))]
     text = ("as text", characters(payload, frame.opcode))
     if mask:
@@ -252,5 +253,8 @@ def note(words: str) -> str:
 
 
 def plain(words: str) -> str:
-    """Return words in which Mermaid finds no mark of its own."""
-    return "".join(c if c.isalnum() or c in " .,-…" else f"#{ord(c)};" for c in words)
+    """Return words in which Mermaid finds no mark of its own.
+
+    Only marks are written as codes: Mermaid leaves room for a code as it is written, not as drawn.
+    """
+    return "".join(c if c.isalnum() or c in HARMLESS else f"#{ord(c)};" for c in words)

@@ -12,7 +12,17 @@ from chatkit.server import LaunchedServer
 from chatkit.widget import ChatWidget
 
 HEIGHT = 440  # pixels
+BELOW_LIST = 78  # pixels of that which the widget needs below its list
 NARROWEST = 320  # pixels that a half needs; where two do not fit, they stand one below the other
+# The widget's list is drawn by the browser: only a style can tell it how high to be.
+STYLE = f"""<style>
+.chatkit-beside {{ --chatkit-height: {HEIGHT - BELOW_LIST}px }}
+.chatkit-beside iframe {{
+  display: block; box-sizing: border-box; width: 100%; height: {HEIGHT}px;
+  border: 1px solid var(--jp-border-color2, silver); border-radius: 10px;
+}}
+</style>"""
+GONE = "<p>Both have left the chat. They come back when the server runs and you run this cell.</p>"
 
 _shown: SideBySide | None = None
 
@@ -24,17 +34,14 @@ class SideBySide(HBox):
         self.server = server
         self.chat = ChatWidget(server.url, at_widget)
         link = escape(f"{page_link(server.port)}?name={quote(at_page)}")
-        style = (
-            f"display: block; box-sizing: border-box; width: 100%; height: {HEIGHT}px;"
-            " border: 1px solid var(--jp-border-color2, silver); border-radius: 10px"
-        )
-        frame = HTML(f'<iframe src="{link}" title="The chat page" style="{style}"></iframe>')
+        frame = HTML(f'{STYLE}<iframe src="{link}" title="The chat page"></iframe>')
         halves = [half("The page, in a frame", frame), half("The widget", self.chat)]
         super().__init__(halves, layout=Layout(flex_flow="row wrap", grid_gap="16px"))
+        self.add_class("chatkit-beside")
 
     def leave(self) -> None:
         """Take both out of the chat, and leave a few words in their place."""
-        self.children = [HTML("<p>Both have left the chat. Run this cell again to see it.</p>")]
+        self.children = [HTML(GONE)]
         self.chat.close()
 
     def __repr__(self) -> str:
