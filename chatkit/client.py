@@ -49,6 +49,25 @@ def backoff(attempt: int) -> float:
     return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt))
 
 
+async def dial(address: str, subprotocol: str) -> WebSocketClientConnection:
+    """Return a new WebSocket; one that is no longer wanted when it stands is hung up."""
+    request = HTTPRequest(address, connect_timeout=CONNECT_TIMEOUT, request_timeout=CONNECT_TIMEOUT)
+    calling = asyncio.ensure_future(
+        websocket_connect(request, ping_interval=PING_INTERVAL, subprotocols=[subprotocol])
+    )
+    try:
+        return await asyncio.shield(calling)
+    except asyncio.CancelledError:
+        calling.add_done_callback(hang_up)
+        raise
+
+
+def hang_up(calling: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Close a connection that came about after all, if it did."""
+    if not calling.cancelled() and not calling.exception():
+        calling.result().close(1000)
+
+
 class ChatClient:
     """One person's end of a chat. The guide's `make-websocket!`. Lesson 04.
 
@@ -163,20 +182,8 @@ class ChatClient:
 
     async def open(self) -> WebSocketClientConnection:
         """Return a new connection; raise ChatkitError if nothing that speaks WebSocket answers."""
-        request = HTTPRequest(
-            socket_url(self.url, self.name),  # after a cut: the name that was granted
-            connect_timeout=CONNECT_TIMEOUT,
-            request_timeout=CONNECT_TIMEOUT,
-        )
-        offer = [self.codec.subprotocol]
         try:
-            opening = asyncio.ensure_future(
-                websocket_connect(request, ping_interval=PING_INTERVAL, subprotocols=offer)
-            )
-            connection = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(hang_up)
-            raise
+            connection = await dial(socket_url(self.url, self.name), self.codec.subprotocol)
         except Exception as error:  # what answers there may say anything
             raise ChatkitError(
                 f"No chat answers at {self.url} ({error}): is the server running? "
@@ -257,17 +264,9 @@ class ChatClient:
         for callback in tuple(callbacks):
             try:
                 answer = callback(news)
+                if isawaitable(answer):
+                    self.answers.add(task := asyncio.ensure_future(answer))
+                    task.add_done_callback(self.answers.discard)
             except Exception as error:
                 fault = {"message": f"A function failed at {news!r}.", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(fault)
-                continue
-            if isawaitable(answer):
-                task = asyncio.ensure_future(answer)
-                self.answers.add(task)
-                task.add_done_callback(self.answers.discard)
-
-
-def hang_up(opening: asyncio.Future[WebSocketClientConnection]) -> None:
-    """Close a connection that came about when nobody wanted it any more."""
-    if not opening.cancelled() and not opening.exception():
-        opening.result().close(1000)
