@@ -7,6 +7,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+import trustme
 from playwright.sync_api import Locator, Page, WebSocket, expect
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
@@ -18,7 +19,6 @@ from chatkit.server import ChatServer, LaunchedServer, log_request, make_app
 from tests.browser import jupyterlab
 from tests.browser.conftest import NewPage
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
 BACK = 15_000  # milliseconds in which a page is back after a restart
 HOSTILE = "<img src=x onerror=\"document.title = 'attacked'\">"
 DISTANCE = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
@@ -233,7 +233,7 @@ def test_the_page_works_through_jupyter_server_proxy(
 def test_a_page_that_came_by_https_speaks_wss(serve: Serve, new_page: NewPage) -> None:
     server = ChatServer(port=0)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     server.http = HTTPServer(make_app(server.room), ssl_options=context)
     url = serve(server).url.replace("http", "https", 1)
     page, sockets = new_page(ignore_https_errors=True), []
