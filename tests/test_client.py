@@ -160,11 +160,15 @@ async def test_closing_says_goodbye_and_leaves_no_task(server: ChatServer):
     await until(lambda: asyncio.all_tasks() == before)
 
 
-async def test_closing_while_it_tries_to_connect_ends_the_trying():
+async def test_closing_while_it_waits_to_try_again_ends_the_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(client_module, "backoff", lambda attempt: 1000)
     client = ChatClient("http://127.0.0.1:1/")
     client.start()
     await until(lambda: client.state == "cut off")
-    await client.close()
+    async with asyncio.timeout(5):
+        await client.close()
     assert client.task is None
     assert [message async for message in client] == []
 

@@ -48,6 +48,11 @@ def test_transit_keys_may_be_keywords_or_strings(text: str):
     assert read_message(TRANSIT.decode(text)) == Message("hi")
 
 
+def test_nobody_guesses_at_what_a_stranger_calls_a_date():
+    text = '["^ ","~:message","hi","~:when","~tsoon"]'
+    assert read_message(TRANSIT.decode(text)) == Message("hi")
+
+
 @codecs
 @given(messages)
 def test_every_message_comes_back_as_it_was(codec: Codec, message: Message):
