@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
+from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -19,28 +22,40 @@ from chatkit.room import Room
 from chatkit.server import GOING_AWAY, HOST
 
 PATIENCE = 1.0  # seconds in which a server that stops has closed its sockets
+STOP_LIMIT = 2.0  # seconds that a stop itself may take
 
 
 @exercise(
     "03-1",
-    "the name of the codec is handed on to `codec_named`, which knows two.",
-    'codec="transit".',
+    "the name of the codec is handed on to `codec_named`, which knows two: "
+    "ask it for one that it does not know, and it tells you which.",
+    'codec="transit", in small letters and in quotes.',
 )
 async def default_codec(answer: Callable[[], Any]) -> str:
     """Talk Transit without having offered it, and JSON having offered that."""
     server = answer()
+    if iscoroutine(server):
+        server.close()  # or Python warns that nobody awaited it
+        raise NotYetError("a ChatServer that is not started yet, from a plain `def`", "a coroutine")
+    if hasattr(server, "thread"):
+        server.stop()
+        raise NotYetError("a ChatServer that is not started yet", "one that is launched")
     if not hasattr(server, "start"):
-        raise NotYetError("a ChatServer that your function returns", type(server).__name__)
+        came = "nothing: a `return` is missing" if server is None else type(server).__name__
+        raise NotYetError("a ChatServer that your function returns", came)
     await server.start()
     try:
         plain, modern = await line_to(server.port), await line_to(server.port, JSON.subprotocol)
         await plain.write_message('["^ ","~:message","hello"]')
         said = str(await plain.read_message())
         if not said.startswith('["^ "'):
-            raise NotYetError('a Transit map, which begins with ["^ "', said.partition(",")[0])
+            raise NotYetError('a message in Transit, which begins with ["^ "', f"{said[:22]} …")
         await modern.read_message()  # welcome
         heard = str(await modern.read_message()).partition(",")[0]
-        return f'a client that offered nothing heard ["^ " …, and one that offered JSON {heard}, …'
+        return (
+            'who offered no subprotocol heard ["^ " …, which is Transit; '
+            f"who offered JSON heard {heard}, …"
+        )
     finally:
         await server.stop()
 
@@ -48,25 +63,29 @@ async def default_codec(answer: Callable[[], Any]) -> str:
 @exercise(
     "03-2",
     "the list takes a route, as in make_app: (path, handler, what its initialize gets). "
-    "And get answers with self.write.",
+    "And get answers with self.write, for which the room has its members.",
     '[(r"/hello", Hello, {"room": room})]; and self.write(f"{len(self.room.members)} here").',
 )
 async def hello_route(answer: Callable[[Room], Application]) -> str:
     """Ask for /hello with nobody in the room, and with two."""
     app = answer(Room())
     if not isinstance(app, Application):
-        raise NotYetError("the app that your function returns", type(app).__name__)
+        came = "nothing: a `return` is missing" if app is None else type(app).__name__
+        raise NotYetError("the app that your function returns", came)
     http, port = serve(app)
     lines: list[WebSocketClientConnection] = []
-    try:
-        told = [await ask(port, "hello")]
-        lines += [await line_to(port), await line_to(port)]
-        told.append(await ask(port, "hello"))
-        await ask(port, "healthz")
-    finally:
-        for line in lines:
-            line.close()
-        http.stop()
+    with errors_of_handlers() as errors:
+        try:
+            told = [await ask(port, "hello", errors)]
+            await ask(port, "healthz", errors)
+            lines += [await line_to(port), await line_to(port)]
+            told.append(await ask(port, "hello", errors))
+        finally:
+            for line in lines:
+                line.close()
+            http.stop()
+    if told == ["", ""]:
+        raise NotYetError('the answer "0 here"', "an empty page: `get` has to call `self.write`")
     if told != ["0 here", "2 here"]:
         raise NotYetError('"0 here", then "2 here" when two had come', f'"{told[0]}", "{told[1]}"')
     return 'the server said "0 here", then two came in, and it said "2 here".'
@@ -75,15 +94,15 @@ async def hello_route(answer: Callable[[Room], Application]) -> str:
 @exercise(
     "03-3",
     "look into your own stop: who closes the WebSockets there?",
-    "close_all_connections leaves WebSockets open. Loop over tuple(self.room.members), and "
-    "close each with GOING_AWAY.",
+    "close_all_connections leaves WebSockets open. Keep both lines, and loop over "
+    "tuple(self.room.members): channel.close(GOING_AWAY) for each, without an await.",
 )
 async def stops_with_1001(answer: Callable[..., Any]) -> str:
     """Stop a server and see what a client hears of it."""
     server = await answer(port=0).start()
     line = await line_to(server.port)
     try:
-        await server.stop()
+        await stop(server)
         async with asyncio.timeout(PATIENCE):
             await line.read_message()
         if line.close_code != GOING_AWAY:
@@ -100,6 +119,18 @@ async def stops_with_1001(answer: Callable[..., Any]) -> str:
     return "the client was told 1001, going away, and nobody listens any more."
 
 
+async def stop(server: Any) -> None:
+    """Call an answer's stop, which may be no coroutine or never end."""
+    stopping = server.stop()
+    if not isawaitable(stopping):
+        raise NotYetError("a stop that can be awaited, with `async def`", "a plain `def`")
+    try:
+        async with asyncio.timeout(STOP_LIMIT):
+            await stopping
+    except TimeoutError:
+        raise NotYetError("a stop that comes to its end", "one that waits and waits") from None
+
+
 async def line_to(port: int, *subprotocols: str) -> WebSocketClientConnection:
     """Return a bare WebSocket to a server on this machine."""
     return await websocket_connect(f"ws://{HOST}:{port}/ws", subprotocols=list(subprotocols))
@@ -114,12 +145,37 @@ def serve(app: Application) -> tuple[HTTPServer, int]:
     return http, listener.getsockname()[1]
 
 
-async def ask(port: int, path: str) -> str:
-    """Return what a server answers at a path."""
+@contextmanager
+def errors_of_handlers() -> Iterator[list[BaseException]]:
+    """Collect the errors that handlers raise; Tornado would print each with its traceback."""
+    errors: list[BaseException] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1]:
+            errors.append(record.exc_info[1])
+        return False
+
+    logs = [logging.getLogger("tornado.application"), logging.getLogger("tornado.access")]
+    for log in logs:
+        log.addFilter(keep)
+    try:
+        yield errors
+    finally:
+        for log in logs:
+            log.removeFilter(keep)
+
+
+async def ask(port: int, path: str, errors: list[BaseException]) -> str:
+    """Return what a server answers at a path; `errors` tells why if it fails."""
     request = HTTPRequest(f"http://{HOST}:{port}/{path}")
-    response: HTTPResponse = await AsyncHTTPClient().fetch(request, raise_error=False)
-    if response.code == 404:
-        raise NotYetError(f"an answer at /{path}", "404: no route leads there")
-    if response.code != 200:
-        raise NotYetError(f"an answer at /{path}", f"{response.code}: the handler failed")
-    return response.body.decode().strip()
+    with suppress(HTTPStreamClosedError):  # so it ends if a handler can't even be made
+        response: HTTPResponse = await AsyncHTTPClient().fetch(request, raise_error=False)
+        if response.code == 404:
+            raise NotYetError(f"an answer at /{path}", "404: no route leads there")
+        if response.code == 200:
+            return response.body.decode().strip()
+    why = f"{type(errors[0]).__name__}: {str(errors[0]).removesuffix('.')}" if errors else "no word"
+    came = f"an error in the handler, {why}"
+    if "'await' expression" in why:
+        came = "`get` returned a value, and the server sends only what `self.write` is given"
+    raise NotYetError(f"an answer at /{path}", came)
