@@ -40,9 +40,14 @@ async def shouts(codec: Codec) -> str:
         heard = await both_speak(codec)
     finally:
         del CODECS["shout"]
-    wanted = ["good morning", "GOOD MORNING", "HELLO"]
-    if heard != wanted:
-        raise NotYetError(f"{wanted}, as Ada, the shouter and Ada hear it", str(heard))
+    for who, text, came in zip(
+        ("Ada, who speaks JSON,", "the shouter", "Ada"),
+        ("good morning", "GOOD MORNING", "HELLO"),
+        heard,
+        strict=True,
+    ):
+        if came != text:
+            raise NotYetError(f"{who} to hear {text!r}", repr(came))
     return "Ada said 'good morning', the shouter heard 'GOOD MORNING' and answered 'HELLO'."
 
 
@@ -64,7 +69,12 @@ async def both_speak(codec: Codec) -> list[str]:
 )
 async def answers(make_bot: Callable[[ChatClient], object]) -> str:
     """Say something, ask something, and listen for a while."""
-    async with room() as url, ChatClient(url, "bot") as bot, ChatClient(url, "Ada") as ada:
+    async with (
+        failures() as failed,
+        room() as url,
+        ChatClient(url, "bot") as bot,
+        ChatClient(url, "Ada") as ada,
+    ):
         made = make_bot(bot)
         if asyncio.iscoroutine(made):
             await made
@@ -81,6 +91,8 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
     if answered.count(wanted) == 1 and len(answered) > 1:
         others = [text for text in answered if text != wanted]
         raise NotYetError("one answer, to the question alone", f"{others[0]!r} as well")
+    if not answered and failed:
+        raise failed[0]
     if answered != [wanted]:
         raise NotYetError(f"the answer {wanted!r}", repr(answered[0]) if answered else "silence")
     return "one question, one answer: 'Ada asks: who is here?'"
@@ -141,6 +153,24 @@ async def room() -> AsyncIterator[str]:
         yield server.url
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def failures() -> AsyncIterator[list[Exception]]:
+    """Collect what callbacks raise meanwhile; asyncio would print it."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    failed: list[Exception] = []
+
+    def keep(_: asyncio.AbstractEventLoop, fault: dict[str, Any]) -> None:
+        if "exception" in fault:
+            failed.append(fault["exception"])
+
+    loop.set_exception_handler(keep)
+    try:
+        yield failed
+    finally:
+        loop.set_exception_handler(before)
 
 
 async def text_at(client: ChatClient, heard: list[str] | None = None) -> str:
