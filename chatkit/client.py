@@ -130,7 +130,7 @@ class ChatClient:
     async def send(self, text: str) -> None:
         """Send a message; raise ChatkitError if it can't be. The guide's `send-transit-msg!`.
 
-        That it arrived shows when it comes back: what is under way when the line is cut may be lost.
+        That it arrived shows when it comes back: what is under way at a cut may be lost.
         """
         frame = self.codec.encode(read_message({"message": text}))
         if len(frame.encode()) > MAX_FRAME:
