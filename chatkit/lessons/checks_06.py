@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
+from inspect import iscoroutine
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
@@ -23,7 +25,7 @@ from chatkit.room import Room
 from chatkit.server import log_request, make_app
 
 PREFIX = "/user/ada/proxy/8765/"
-TITLES = ("Tea room", "Ada & Bob <3")
+TITLES = ("Reading room", "Tea & <b>cake</b>")  # the lesson's own title is another
 ADDRESSES = {
     "http://127.0.0.1:8765/": "ws://127.0.0.1:8765/ws",
     "https://chat.example/": "wss://chat.example/ws",
@@ -31,24 +33,51 @@ ADDRESSES = {
     "http://chat.example/tea/index.html?name=Ada#top": "ws://chat.example/tea/ws",
     "https://http.example/http/": "wss://http.example/http/ws",
 }
-SAFE = '<script type="module" src="static/main.js"></script>\nitem.textContent = message;'
+SAFE = ('<script type="module" src="static/main.js"></script>', "item.textContent = message;")
 UNSAFE = {
     "list.innerHTML += message;": "that line makes markup of what people type",
     'new WebSocket("ws://" + location.host);': "that line is refused on a page that came by https",
     '<script src="/static/main.js"></script>': "that path leaves the proxy's prefix",
     "<link rel=stylesheet href='/static/chat.css'>": "that path leaves the proxy's prefix",
+    'import { codecs } from "/static/codec.js";': "that path leaves the proxy's prefix",
 }
+
+
+class Faults(logging.Handler):
+    """Keeps the errors that Tornado would print, with their tracebacks, into the learner's cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of a record, if it has one."""
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
 
 
 @asynccontextmanager
 async def served(app: Application) -> AsyncIterator[str]:
-    """Serve an application on a free port of this machine; give its address."""
+    """Serve an application on a free port of this machine; give its address.
+
+    An error in its handlers is raised here, for it says more than what the client then saw.
+    """
+    app.settings.setdefault("log_function", log_request)
+    faults, log = Faults(), logging.getLogger("tornado.application")
     [listener] = bind_sockets(0, "127.0.0.1")
     http = HTTPServer(app)
     http.add_socket(listener)
+    log.addHandler(faults)
+    propagate, log.propagate = log.propagate, False
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    except NotYetError:
+        if faults.errors:
+            raise faults.errors[0] from None
+        raise
     finally:
+        log.propagate = propagate
+        log.removeHandler(faults)
         http.stop()
         await http.close_all_connections()
 
@@ -69,22 +98,24 @@ class Outline(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.open = ""
-        self.words = {"title": "", "h1": ""}
+        self.words = {"h1": "", "title": ""}
         self.files: list[str] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note where text goes, and which file the element needs."""
-        self.open = tag
+        if tag in self.words:
+            self.open = tag
         named = dict(attrs)
         source = named.get("src") or (named.get("href") if tag == "link" else None)
         if source and source not in self.files:
             self.files.append(source)
 
     def handle_endtag(self, tag: str) -> None:
-        """Note that the element ends."""
-        self.open = ""
+        """Note that the title or the heading ends."""
+        if tag == self.open:
+            self.open = ""
 
     def handle_data(self, data: str) -> None:
         """Collect the text of the title and the heading."""
@@ -121,17 +152,21 @@ async def hold_chat(url: str) -> None:
 
 @exercise(
     "06-1",
-    "Copy STATIC into a folder of its own, write the title into its index.html, and give "
-    "Application the chat's route and page_routes(folder).",
-    'In index.html replace "Welcome to chat" by escape(title), which stands there twice. Then: '
-    'Application([(r"/ws", ChatSocket, {"room": Room(), "codec": JSON}), *page_routes(folder)]).',
+    "For each title copy STATIC into a new folder, write the escaped title into its index.html, "
+    "and give Application the chat's route and page_routes(folder).",
+    'Path(mkdtemp()) / "page" is a new folder (from tempfile import mkdtemp). Take the text '
+    'of STATIC / "index.html", replace "Welcome to chat" by escape(title), and write it into '
+    "the copy. Then return "
+    "Application([chat, *page_routes(folder)]).",
 )
 async def own_page(my_app: Callable[[str], Any]) -> str:
     """Two titles, one of them with marks that mean something in HTML; all parts; a chat."""
     for title in TITLES:
         app = my_app(title)
+        if iscoroutine(app):
+            app.close()
         if not isinstance(app, Application):
-            raise NotYetError("a Tornado Application", f"a {type(app).__name__}")
+            raise NotYetError("a Tornado Application", repr(type(app).__name__))
         async with served(app) as url:
             page = Outline(await fetch(url))
             for tag, words in page.words.items():
@@ -170,6 +205,14 @@ async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
     )
 
 
+def numbers(answer: Any) -> list[int]:
+    """Return the answer; NotYetError if it is no list of numbers."""
+    if not isinstance(answer, list) or not all(isinstance(item, int) for item in answer):
+        came = repr(answer) if isinstance(answer, list | None) else f"a {type(answer).__name__}"
+        raise NotYetError("a list of line numbers", came)
+    return answer
+
+
 @exercise(
     "06-3",
     "Go through enumerate(source.splitlines(), 1) and keep the number of each line that holds "
@@ -180,19 +223,27 @@ async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
 async def unsafe(unsafe_lines: Callable[[str], list[int]]) -> str:
     """Each kind of unsafe line, a page of all of them, and the real page, which has none."""
     for line, fault in UNSAFE.items():
-        found = unsafe_lines(f"{SAFE}\n{line}\n")
+        page = [*SAFE, line]
+        found = numbers(unsafe_lines("\n".join(page)))
+        sound = [number for number in found if number in (1, 2)]
+        if sound and 3 in found:
+            raise NotYetError(f"nothing against line {sound[0]}, {page[sound[0] - 1]}", str(found))
         if found != [3]:
             raise NotYetError(f"[3] where line 3 is {line} ({fault})", str(found))
-    found = unsafe_lines("\n".join([*UNSAFE, SAFE, *UNSAFE]))
-    if found != [1, 2, 3, 4, 7, 8, 9, 10]:
-        raise NotYetError("[1, 2, 3, 4, 7, 8, 9, 10] for a page with eight such lines", str(found))
+    page = [*UNSAFE, *SAFE, *UNSAFE]
+    wanted = [number for number, line in enumerate(page, 1) if line in UNSAFE]
+    found = numbers(unsafe_lines("\n".join(page)))
+    if found != wanted:
+        raise NotYetError(f"{wanted} for a page with {len(wanted)} such lines", str(found))
     async with served(make_app()) as url:
         scripts = ("main", "socket", "codec", "view", "message-input")
         files = ["", *(f"static/{name}.js" for name in scripts)]
         for file in files:
-            found = unsafe_lines(await fetch(url + file))
+            source = await fetch(url + file)
+            found = numbers(unsafe_lines(source))
             if found:
-                raise NotYetError(f"no unsafe line in /{file}", str(found))
+                line = source.splitlines()[found[0] - 1].strip()
+                raise NotYetError(f"nothing against {line} in /{file}", str(found))
     return (
         "each kind of unsafe line is found, and none in the "
         f"{len(files)} files of the real page, as they came over HTTP."
