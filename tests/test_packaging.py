@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -183,7 +184,9 @@ def jupyterlab(
         running(*command, env=learner, cwd=home, stdout=out, stderr=out) as lab,
     ):
         deadline = time.monotonic() + START_LIMIT
-        while not (server := announced(Path(learner["JUPYTER_RUNTIME_DIR"]))):
+        while not (server := announced(Path(learner["JUPYTER_RUNTIME_DIR"]))) or not answers(
+            server
+        ):
             assert lab.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
@@ -198,6 +201,14 @@ def announced(runtime: Path) -> Any:
     with suppress(StopIteration, json.JSONDecodeError):
         return json.loads(next(runtime.glob("jpserver-*.json")).read_text())
     return None
+
+
+def answers(server: Any) -> bool:
+    """Whether a server that has announced itself listens as well: it does so a little later."""
+    try:
+        return bool(ask(server["url"] + "api"))
+    except urllib.error.URLError:
+        return False
 
 
 def ask(url: str, headers: dict[str, str] | None = None, method: str = "GET") -> str:
