@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
+from traceback import extract_tb
+from types import TracebackType
 from typing import Any, TypeVar
 
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
-from tornado.websocket import WebSocketHandler, websocket_connect
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, websocket_connect
 
 from chatkit.lessons.checking import NotYetError, exercise
 from chatkit.lessons.pictures import name_of
@@ -19,6 +22,7 @@ from chatkit.wire import Frame, Opcode, read_frame, text_frame
 CHUNK = 4096  # bytes
 SILENCE = 1.0  # seconds without an answer that count as silence
 MASK = bytes([1, 2, 3, 4])
+MOMENTS = ("open", "on_message", "on_close")
 REQUEST = (
     "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: c2l4dGVlbiBsZXR0ZXJzIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -56,25 +60,36 @@ async def soon(answer: Awaitable[T], expected: str, silence: str = "nothing at a
         raise NotYetError(expected, silence) from None
 
 
+def plain(result: Any, name: str) -> Any:
+    """Return what the learner's function returned; one that has to be awaited is not asked for."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise NotYetError(f"{name} to be a plain def", "an async def")
+    return result
+
+
 @exercise(
     "01-1",
-    "a string has a method that returns it in capitals; the result needs its mark at the end.",
-    'self.write_message(text.upper() + "!")',
+    "a string has a method that returns it in capitals; an exclamation mark has to follow.",
+    'the line in on_message is self.write_message(text.upper() + "!").',
 )
 async def it_shouts(handler: Any) -> str:
     """Say two things to the learner's handler and read what it says."""
     if not (isinstance(handler, type) and issubclass(handler, WebSocketHandler)):
-        raise NotYetError("the class Shout", f"{handler!r}")
+        raise NotYetError("a class that begins with class Shout(Echo)", f"{handler!r}")
     faults: list[str] = []
     async with serving(watched(handler, faults)) as port:
         connection = await websocket_connect(f"ws://127.0.0.1:{port}/")
         try:
             for text in ("hello", "good morning"):
-                await connection.write_message(text)
                 expected = f"“{text.upper()}!” in answer to “{text}”"
+                with suppress(WebSocketClosedError):  # then the read tells of it
+                    await connection.write_message(text)
                 heard = await soon(connection.read_message(), expected)
+                if heard is None:
+                    raise NotYetError(expected, faults[0] if faults else "the server hung up")
                 if heard != f"{text.upper()}!":
-                    raise NotYetError(expected, faults[0] if faults else f"“{heard!s}”")
+                    raise NotYetError(expected, f"“{heard!s}”")
         finally:
             connection.close()
     return "HELLO! and GOOD MORNING! came back over the socket."
@@ -84,32 +99,38 @@ def watched(handler: type[WebSocketHandler], faults: list[str]) -> type[WebSocke
     """Return the handler with a `faults` list that hears what Tornado would put in its log."""
 
     class Watched(handler):  # type: ignore[misc, valid-type]
-        def on_message(self, message: str | bytes) -> Any:
-            try:
-                result = super().on_message(message)
-            except Exception as error:
-                faults.append(f"{type(error).__name__} in on_message ({error})")
-                self.close()
-                return None
+        async def on_message(self, message: str | bytes) -> None:
+            result = super().on_message(message)
+            if inspect.isawaitable(result):
+                result = await result
             if isinstance(result, str):
                 faults.append(f"“{result}” was returned, which sends nothing")
                 self.close()
-                return None
-            return result
 
+        def log_exception(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None:
+            names = [frame.name for frame in extract_tb(trace) if frame.name in MOMENTS]
+            where = f" in {names[-1]}" if names else ""
+            faults.append(f"{type(error).__name__}{where} ({error})")
+
+    Watched.__name__ = Watched.__qualname__ = handler.__name__  # as its errors call it
     return Watched
 
 
 @exercise(
     "01-2",
-    "like the text frame that you built by hand, with the opcode of a ping.",
+    "as in the masked frame that you built by hand, but with the opcode of a ping.",
     "the first byte is 0x80 | Opcode.PING, the second 0x80 | len(payload).",
 )
 async def pings_get_pongs(ping_frame: Callable[[bytes, bytes], bytes]) -> str:
     """Send three pings to a server and read its pongs."""
     async with serving(Mirror) as port:
         for payload in (b"still there?", b"", b"x" * 125):
-            ping = ping_frame(payload, MASK)
+            ping = plain(ping_frame(payload, MASK), "ping_frame")
             if not isinstance(ping, bytes):
                 raise NotYetError("bytes", f"{type(ping).__name__} from ping_frame")
             await ping_once(port, ping, payload)
@@ -125,13 +146,24 @@ async def ping_once(port: int, ping: bytes, payload: bytes) -> None:
         writer.write(REQUEST.encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.write(ping)
-        waits = f"{yours} the server still waits for the rest of it"
-        answer = await soon(frame_from(reader), expected, waits)
+        answer = await soon(frame_from(reader), expected, f"{yours} {why_silent(ping)}")
     if answer is None:
         raise NotYetError(expected, f"{yours} the server hung up")
     if answer.opcode != Opcode.PONG or answer.payload != payload:
         heard = f"a {name_of(answer.opcode)} that carries {shown(answer.payload)}"
         raise NotYetError(expected, f"{yours} the server answered with {heard}")
+    frame = read_frame(ping)
+    if frame is None or not frame.mask:  # Tornado lets it pass, the standard does not
+        came = f"{yours} it has no mask: this server put up with that, others hang up"
+        raise NotYetError("a frame with a mask, as a client sends it", came)
+
+
+def why_silent(ping: bytes) -> str:
+    """Return why a server that is sent this says nothing."""
+    frame = read_frame(ping)
+    if frame is None:
+        return "the server still waits for the rest of it"
+    return f"the server took it for a {name_of(frame.opcode)} and said nothing"
 
 
 async def frame_from(reader: asyncio.StreamReader) -> Frame | None:
@@ -164,11 +196,13 @@ def pieces() -> list[bytes]:
 
 @exercise(
     "01-3",
-    "a frame may come in so many pieces that none of them makes one whole.",
-    "self.rest is only replaced if there are frames; a piece without any is forgotten.",
+    "what becomes of a piece that does not complete any frame?",
+    "self.rest has to become what read_frames leaves over, each time, frames or not.",
 )
 async def no_frame_is_lost(reader_class: Any) -> str:
     """Send frames in pieces, each after the one before was taken, and see which come out."""
+    if not isinstance(reader_class, type):
+        raise NotYetError("the class FrameReader", f"a {type(reader_class).__name__}, no class")
     words = ", ".join(WORDS)
     frames: list[Frame] = []
     frame_reader = reader_class()
@@ -176,8 +210,9 @@ async def no_frame_is_lost(reader_class: Any) -> str:
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     try:
         while data := await reader.read(CHUNK):
-            new = frame_reader.feed(data)
-            if not isinstance(new, list):
+            new = plain(frame_reader.feed(data), "feed")
+            # The learner's Frame is their notebook's, not chatkit's.
+            if not (isinstance(new, list) and all(hasattr(one, "payload") for one in new)):
                 raise NotYetError("a list of frames from feed", f"{new!r}")
             frames += new
             writer.write(b".")
