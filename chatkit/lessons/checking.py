@@ -78,7 +78,8 @@ async def check(name: str, answer: Any) -> Verdict:
     except TimeoutError:
         fault = f"It did not come to an end within {TIMEOUT:.0f} seconds."
     except Exception as error:
-        fault = f"Your code raised {type(error).__name__}: {str(error).removesuffix('.')}."
+        said = f": {error}" if str(error) else ""
+        fault = f"Your code raised {type(error).__name__}{said.removesuffix('.')}."
     else:
         _failures[name] = 0
         return Verdict(True, f"{name}: {praise}")
