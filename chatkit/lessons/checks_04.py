@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+
+import msgspec
 
 from chatkit.client import ChatClient
 from chatkit.codecs import CODECS, JSON, Codec
@@ -26,15 +29,28 @@ WELCOME = {"event": "welcome", "room": "lobby", "name": "Ada"}
 )
 async def shouts(codec: Codec) -> str:
     """Put the codec into a server, and let one client speak it and another one JSON."""
+    codec = AsInTheLesson(codec)
     if codec.subprotocol in (known.subprotocol for known in CODECS.values()):
         raise NotYetError("a subprotocol of its own", f"{codec.subprotocol!r}, which is taken")
+    # Its errors are told here, not in a server's log.
+    for frame in (WELCOME, Message("hush", 1, "Ada")):
+        try:
+            text = codec.encode(frame)
+        except Exception as error:
+            raise NotYetError(
+                f"{frame} to be encoded", f"{type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(text, str):
+            raise NotYetError("encode to return text", repr(text))
     written = JSON.decode(codec.encode(WELCOME))
     if written != WELCOME:
         raise NotYetError(f"an event without a message to stay as it is, {WELCOME}", str(written))
     asis = codec.decode('{"message":"hush"}')
     if asis != {"message": "hush"}:
-        raise NotYetError("that what it reads stays as it is", str(asis))
-    codec.encode(Message("hush", 1, "Ada"))  # its own errors are told here, not in a server's log
+        raise NotYetError("what it reads to stay as it is, {'message': 'hush'}", str(asis))
+    loud = JSON.decode(codec.encode(Message("hush", 1, "Ada")))
+    if isinstance(loud, dict) and loud.get("message") == "HUSH" and loud.get("name") != "Ada":
+        raise NotYetError("the name 'Ada' to stay as it is", str(loud))
     CODECS["shout"] = codec
     try:
         heard = await both_speak(codec)
@@ -49,6 +65,23 @@ async def shouts(codec: Codec) -> str:
         if came != text:
             raise NotYetError(f"{who} to hear {text!r}", repr(came))
     return "Ada said 'good morning', the shouter heard 'GOOD MORNING' and answered 'HELLO'."
+
+
+class AsInTheLesson:
+    """A codec that is given the notebook's own Message, which a learner may ask for by name."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.subprotocol = codec.subprotocol
+        self.decode = codec.decode
+        self.codec = codec
+
+    def encode(self, frame: Message | Mapping[str, Any]) -> str:
+        """Return what the codec makes of a frame."""
+        known = getattr(self.codec.encode, "__globals__", {})
+        mine = known.get("Message", Message)
+        if isinstance(frame, Message) and mine is not Message:
+            frame = msgspec.convert(msgspec.to_builtins(frame), mine)
+        return self.codec.encode(frame)
 
 
 async def both_speak(codec: Codec) -> list[str]:
@@ -76,8 +109,7 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
         ChatClient(url, "Ada") as ada,
     ):
         made = make_bot(bot)
-        if asyncio.iscoroutine(made):
-            await made
+        listening = asyncio.ensure_future(made) if asyncio.iscoroutine(made) else None
         said = ["good morning", "who is here?", "I see.", "Thank you.", "Goodbye."]
         heard: list[str] = []
         for text in said:
@@ -86,13 +118,17 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
                 pass
             if text.endswith("?"):
                 await text_at(ada, heard)
+        if listening:  # an `async for`, say, which never ends by itself
+            listening.cancel()
+            ended = await asyncio.gather(listening, return_exceptions=True)
+            failed += [error for error in ended if isinstance(error, Exception)]
     answered = [text for text in heard if text not in said]
     wanted = "Ada asks: who is here?"
     if answered.count(wanted) == 1 and len(answered) > 1:
         others = [text for text in answered if text != wanted]
         raise NotYetError("one answer, to the question alone", f"{others[0]!r} as well")
     if not answered and failed:
-        raise failed[0]
+        raise told(f"the answer {wanted!r}", "silence", failed)
     if answered != [wanted]:
         raise NotYetError(f"the answer {wanted!r}", repr(answered[0]) if answered else "silence")
     return "one question, one answer: 'Ada asks: who is here?'"
@@ -100,27 +136,39 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
 
 @exercise(
     "04-3",
-    "what happens if `put` is called twice before anybody gets?",
-    "one place for one message is too few. An asyncio.Queue keeps them all, in order: "
-    "put_nowait puts, `await get()` gets.",
+    "what happens if `put` is called twice before anybody gets? How many messages are kept then, "
+    "and how often does `wait` let somebody through?",
+    "one place is too few for several messages, and so is one flag that the first `get` clears. "
+    "An asyncio.Queue counts and keeps them, in order: put_nowait puts, `await get()` gets.",
 )
 async def keeps_all(mailbox: Callable[[], Any]) -> str:
     """Let three messages come before the first is fetched, and one while it is waited for."""
     box = mailbox()
     said = ["one", "two", "three"]
-    async with room() as url, ChatClient(url, "Ada") as ada, ChatClient(url, "Bob") as bob:
+    async with (
+        failures() as failed,
+        room() as url,
+        ChatClient(url, "Ada") as ada,
+        ChatClient(url, "Bob") as bob,
+    ):
         ada.on_message(box.put)
         for text in said:
             await bob.send(text)
             await text_at(bob)
         await until_heard(ada)
-        fetched = [await fetch(box) for _ in said]
+        fetched: list[str] = []
+        while len(fetched) < len(said) and fetched[-1:] != ["nothing"]:
+            fetched.append(await fetch(box))
         if fetched != said:
-            raise NotYetError(f"{said}", str(fetched))
+            raise told(f"{said}", str(fetched), failed)
         waiting = asyncio.ensure_future(fetch(box))
         await asyncio.sleep(0)
         await bob.send("four")
-        last = await waiting
+        try:
+            last = await waiting
+        except Exception as error:
+            fault = f"{type(error).__name__}: {error}"
+            raise NotYetError("`get` to wait while the mailbox is empty", fault) from error
     if last != "four":
         raise NotYetError("'four', for which the reader waited", repr(last))
     return "three messages came before anybody looked, one while somebody waited: all arrived."
@@ -133,6 +181,9 @@ async def fetch(box: Any) -> str:
             message = await box.get()
     except TimeoutError:
         return "nothing"
+    if asyncio.iscoroutine(message):
+        message.close()
+        return "a coroutine that nobody awaited"
     return message.message if isinstance(message, Message) else repr(message)
 
 
@@ -157,7 +208,7 @@ async def room() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def failures() -> AsyncIterator[list[Exception]]:
-    """Collect what callbacks raise meanwhile; asyncio would print it."""
+    """Collect what callbacks raise meanwhile, or forget to await: it would be printed."""
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     failed: list[Exception] = []
@@ -166,11 +217,27 @@ async def failures() -> AsyncIterator[list[Exception]]:
         if "exception" in fault:
             failed.append(fault["exception"])
 
+    def forgotten(message: Warning | str, *_: object, **__: object) -> None:
+        if isinstance(message, RuntimeWarning):  # a coroutine that was never awaited
+            failed.append(message)
+
     loop.set_exception_handler(keep)
     try:
-        yield failed
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = forgotten
+            yield failed
     finally:
         loop.set_exception_handler(before)
+
+
+def told(expected: str, came: str, failed: list[Exception]) -> Exception:
+    """Return what to raise: the first error of the answer's own, or what came, and why."""
+    if not failed:
+        return NotYetError(expected, came)
+    if isinstance(failed[0], Warning):
+        return NotYetError(expected, f"{came}, because {failed[0]}")
+    return failed[0]
 
 
 async def text_at(client: ChatClient, heard: list[str] | None = None) -> str:
