@@ -21,7 +21,7 @@ from tornado.web import Application, RequestHandler
 
 from chatkit.codecs import CODECS, JSON, Codec
 from chatkit.handlers import ChatSocket, Health, page_routes
-from chatkit.jupyter import page_link, proxy_path
+from chatkit.links import page_link, proxy_path
 from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.room import Room
 

@@ -1,4 +1,4 @@
-"""Imports point one way, as DESIGN has it; each library stays where it belongs."""
+"""Imports point one way, and each library stays where it belongs."""
 
 import ast
 import subprocess
@@ -18,11 +18,11 @@ ARROWS = {
     "messages": "",
     "wire": "",
     "broadcaster": "",
-    "jupyter": "",
+    "links": "",
     "codecs": "messages wire",
     "room": "broadcaster codecs messages wire",
     "handlers": "room broadcaster codecs messages wire paths",
-    "server": "handlers room broadcaster codecs messages wire jupyter",
+    "server": "handlers room broadcaster codecs messages wire links",
     "client": "codecs messages",
     "widget": "client codecs messages paths",
     "lab": "paths",
@@ -31,7 +31,7 @@ ARROWS = {
 }
 # library: where it may be imported, lessons aside
 LIBRARIES = {
-    "tornado": "handlers server client jupyter",
+    "tornado": "handlers server client",
     "ipywidgets": "widget",
     "anywidget": "widget",
     "traitlets": "widget",

@@ -25,7 +25,7 @@ TAUGHT = (
     "server",
     "client",
     "widget",
-    "jupyter",
+    "links",
 )
 CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
 

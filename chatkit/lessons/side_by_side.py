@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
-from chatkit.jupyter import page_link
+from chatkit.links import page_link
 from chatkit.server import LaunchedServer
 from chatkit.widget import ChatWidget
 

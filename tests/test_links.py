@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatkit.jupyter import page_link, proxy_path
+from chatkit.links import page_link, proxy_path
 
 
 @pytest.fixture
