@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Protocol
 
 log = logging.getLogger("chatkit")
@@ -43,4 +44,5 @@ class Broadcaster:
             except Exception:
                 log.warning("dropped a channel that could not be written to", exc_info=True)
                 self.disconnect(channel)
-                channel.close()
+                with suppress(Exception):
+                    channel.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import signal
 import sys
@@ -78,9 +79,12 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; what goes wrong is told in one sentence, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file or pipe on Windows may know no ✓
+            stream.reconfigure(errors="replace")
     try:
         app()
-    except ChatkitError as error:
+    except (ChatkitError, OSError) as error:
         print(f"chatkit: {error}", file=sys.stderr)
         raise SystemExit(2) from None
 

@@ -85,6 +85,7 @@ class ChatClient:
         self.attempt = 0
         self.inbox: asyncio.Queue[Message] = asyncio.Queue(INBOX)
         self.news = asyncio.Event()
+        self.reading = False
         self.answers: set[asyncio.Future[Any]] = set()
         self.message_callbacks: list[Callable[[Message], object]] = []
         self.error_callbacks: list[Callable[[str], object]] = []
@@ -172,6 +173,7 @@ class ChatClient:
 
     async def __anext__(self) -> Message:
         """Wait for the next message and return it."""
+        self.reading = True
         while self.inbox.empty():
             if self.state == "closed":
                 raise StopAsyncIteration
@@ -237,9 +239,14 @@ class ChatClient:
                 await self.deliver(read_message(frame))
 
     async def deliver(self, message: Message) -> None:
-        """Keep a message until it is handed on; wait while too many are kept or being answered."""
+        """Keep a message until it is handed on; wait while too many are kept or being answered.
+
+        Where nobody has begun to read, the latest are kept, and nothing waits.
+        """
         while len(self.answers) >= INBOX:
             await asyncio.wait(self.answers, return_when=asyncio.FIRST_COMPLETED)
+        if self.inbox.full() and not self.reading:
+            self.inbox.get_nowait()
         await self.inbox.put(message)
         self.hand_on()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from chatkit.codecs import CODECS, Codec
 from chatkit.messages import FrameError, read_message
 from chatkit.paths import STATIC
 from chatkit.room import Room
+
+mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it plain text
 
 
 class ChatSocket(WebSocketHandler):

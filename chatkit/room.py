@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -43,7 +44,7 @@ class Room:
         taken = {name.casefold() for name in self.members.values()}
         if wanted and wanted.casefold() not in taken:
             return wanted
-        stem, start = (wanted, 2) if wanted else ("guest", 1)
+        stem, start = (re.sub(r"-\d+$", "", wanted), 2) if wanted else ("guest", 1)
         names = (f"{stem}-{number}" for number in count(start))
         return next(name for name in names if name.casefold() not in taken)
 

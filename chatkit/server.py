@@ -130,6 +130,7 @@ class ChatServer:
         """Stop listening, and close every socket with code 1001."""
         self.http.stop()
         await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
+        self.http = HTTPServer(self.http.request_callback)  # a stopped one would not stop again
         channels = [channel for channel in self.room.members if isinstance(channel, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
@@ -229,13 +230,12 @@ def launch(port: int | None = None, codec: str = "json") -> LaunchedServer:
     """
     codec_named(codec)  # a wrong name is told before anything is stopped
     ports = [*range(PORT, PORT + PORTS_TRIED)] if port is None else [port]
-    before = _launched.pop(port, None)
-    if before:
-        before.stop()
-        ports.insert(0, before.port)
+    for key, before in list(_launched.items()):
+        if port in (key, before.port):
+            _launched.pop(key).stop()
+            ports.insert(0, before.port)
     server = launch_on_first(ports, codec)
-    if port != 0:
-        _launched[port] = server
+    _launched[server.port if port == 0 else port] = server
     return server
 
 

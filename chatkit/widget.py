@@ -127,7 +127,7 @@ class ChatWidget(ipywidgets.VBox):
 
     def close(self) -> None:
         """Leave the chat, and take the widget away; closing twice is no error."""
-        if self.comm:
+        if self.comm and not self.loop.is_closed():
             self.leaving = asyncio.run_coroutine_threadsafe(self.client.close(), self.loop)
             for part in self.children:
                 part.close()

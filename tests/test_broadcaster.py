@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 
+import pytest
 from websockets.asyncio.client import connect
 
 from chatkit.broadcaster import Broadcaster
@@ -71,6 +72,16 @@ def test_a_failing_channel_is_dropped_and_closed_and_the_rest_hear():
     assert broadcaster.channels == set(good)
     assert all(ear.heard == ["one"] and not ear.closed for ear in good)
     assert all(ear.closed for ear in bad)
+
+
+def test_a_channel_that_can_not_even_be_closed_silences_nobody(monkeypatch: pytest.MonkeyPatch):
+    bad, good = [Ear(fail) for _ in range(5)], [Ear() for _ in range(5)]
+    for ear in bad:
+        monkeypatch.setattr(ear, "close", fail)
+    broadcaster = joined(*bad, *good)
+    broadcaster.notify_clients("one")
+    assert broadcaster.channels == set(good)
+    assert all(ear.heard == ["one"] for ear in good)
 
 
 def test_channels_may_come_and_go_during_a_broadcast():

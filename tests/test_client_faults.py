@@ -364,6 +364,9 @@ async def test_a_full_inbox_loses_nothing(server: ChatServer, join: Join):
     bob = await join("Bob")
     async with ChatClient(server.url) as client:
         await until(lambda: len(server.room.members) == 2)
+        await say(bob, "is anybody reading?")
+        await anext(client)
+        await hear(bob)
         for number in range(INBOX + 50):
             await say(bob, str(number))
         for _ in range(INBOX + 50):
@@ -371,6 +374,25 @@ async def test_a_full_inbox_loses_nothing(server: ChatServer, join: Join):
         await until(client.inbox.full)
         heard = [(await anext(client)).message for _ in range(INBOX + 50)]
     assert heard == [str(number) for number in range(INBOX + 50)]
+
+
+async def test_where_nobody_reads_the_latest_are_kept_and_a_cut_is_noticed(
+    server: ChatServer, join: Join, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client_module, "INBOX", 3)
+    bob = await join("Bob")
+    async with ChatClient(server.url, "Ada") as client:
+        await until(lambda: len(server.room.members) == 2)
+        for number in range(9):
+            await say(bob, str(number))
+            await hear(bob)
+        await client.send("still here")
+        assert (await hear(bob))["message"] == "still here"
+        cut = asyncio.Event()
+        client.on_state(lambda state: cut.set() if state == "cut off" else None)
+        await server.stop()
+        await cut.wait()
+        assert [(await anext(client)).message for _ in range(3)] == ["7", "8", "still here"]
 
 
 async def test_a_client_with_a_full_inbox_can_be_closed_and_what_it_holds_be_read(
@@ -381,6 +403,8 @@ async def test_a_client_with_a_full_inbox_can_be_closed_and_what_it_holds_be_rea
     bob = await join("Bob")
     client = await ChatClient(server.url).connect()
     await until(lambda: len(server.room.members) == 2)
+    await say(bob, "is anybody reading?")
+    await anext(client)
     for number in range(5):
         await say(bob, str(number))
     await until(client.inbox.full)

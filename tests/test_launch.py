@@ -111,9 +111,17 @@ def test_a_port_asked_for_is_refused_with_its_holder():
     assert f"(process {other.pid})" in str(raised.value)
 
 
-def test_a_port_held_by_this_program_is_not_blamed_on_another(launched: LaunchedServer):
-    with pytest.raises(ChatkitError, match="held by this very program"):
-        launch(launched.port)
+def test_a_port_held_by_this_program_is_not_blamed_on_another():
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, pytest.raises(ChatkitError, match="held by this very program"):
+        launch(listener.getsockname()[1])
+
+
+def test_naming_the_port_that_a_server_has_replaces_it(launched: LaunchedServer):
+    for first in (launch(), launched):
+        second = launch(first.port)
+        assert not first.thread.is_alive()
+        assert (second.port, second.note) == (first.port, "")
 
 
 def test_a_wrong_codec_does_not_cost_the_server_that_runs():

@@ -78,3 +78,15 @@ async def test_an_answer_that_never_ends_is_a_wrong_one(monkeypatch: pytest.Monk
 async def test_a_verdict_is_escaped_on_its_slip():
     verdict = await check("99-1", lambda number: "<b>")
     assert "&#x27;&lt;b&gt;&#x27;" in verdict._repr_html_()
+
+
+async def test_an_exercise_that_does_not_exist_is_said_so():
+    for name in ("99-9", "98-1", "nonsense"):
+        assert repr(await check(name, None)).startswith(f"✗ There is no exercise {name}:")
+
+
+async def test_a_time_out_of_the_answer_s_own_is_its_error():
+    def late(number):
+        raise TimeoutError("too late")
+
+    assert "Your code raised TimeoutError: too late." in repr(await check("99-1", late))

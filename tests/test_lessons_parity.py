@@ -48,7 +48,8 @@ def notify_clients(self, text: str) -> None:
         except Exception:
             log.warning("dropped a channel that could not be written to", exc_info=True)
             self.disconnect(channel)
-            channel.close()
+            with suppress(Exception):
+                channel.close()
 """
 ALL = [HEAD, CONNECT, DISCONNECT, NOTIFY]
 
@@ -159,7 +160,8 @@ def test_same_compares_the_cells_that_were_run(shell: InteractiveShell, history:
 
     run("from chatkit.lessons import method_of, same; log = Channel = None")
     run("%%capture\n'a cell that is no Python'", HEAD, CONNECT)
-    assert not shell.run_cell("class Broadcaster(", store_history=history).success
+    for failing in ("class Broadcaster(", f"1 / 0\n{DISCONNECT}\n{NOTIFY}"):
+        assert not shell.run_cell(failing, store_history=history).success
     assert run("same(Broadcaster)").missing == [
         "Broadcaster.disconnect",
         "Broadcaster.notify_clients",

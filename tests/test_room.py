@@ -23,6 +23,7 @@ def names_granted(*wanted: str) -> list[str]:
         (["Ada", "ADA"], ["Ada", "ADA-2"]),
         (["Straße", "STRASSE"], ["Straße", "STRASSE-2"]),
         (["Ada-2", "Ada", "Ada"], ["Ada-2", "Ada", "Ada-3"]),
+        (["Ada-2", "Ada-2", "Ada-2"], ["Ada-2", "Ada-3", "Ada-4"]),
         (["", "", "  "], ["guest-1", "guest-2", "guest-3"]),
         (["guest-1", ""], ["guest-1", "guest-2"]),
         ([" Ada \t Lovelace\n"], ["Ada Lovelace"]),

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from chatkit.client import ChatClient
 from chatkit.codecs import TRANSIT
 from chatkit.messages import ChatkitError
 from chatkit.room import Room
@@ -41,6 +42,16 @@ async def test_stop_frees_the_port_and_may_be_called_twice():
     await server.stop()
     await server.stop()
     assert is_free(server.port)
+
+
+async def test_a_server_that_was_started_again_can_be_stopped_again():
+    server = ChatServer(port=0)
+    for _ in range(3):
+        await server.start()
+        async with ChatClient(server.url):
+            await server.stop()
+    after = await ChatServer(server.port).start()
+    await after.stop()
 
 
 async def test_a_server_that_never_started_can_be_stopped():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -66,20 +67,29 @@ def exercise(name: str, hint: str, plainer: str) -> Callable[[Test], Test]:
     return register
 
 
+def find(name: str) -> Exercise | None:
+    """Return the exercise of this name, if there is one."""
+    with suppress(ModuleNotFoundError):
+        import_module(f"chatkit.lessons.checks_{name.partition('-')[0]}")
+    return _exercises.get(name)
+
+
 async def check(name: str, answer: Any) -> Verdict:
     """Try an answer and return the verdict; a wrong answer never raises."""
-    import_module(f"chatkit.lessons.checks_{name.partition('-')[0]}")
-    wanted = _exercises[name]
+    wanted = find(name)
+    if wanted is None:
+        return Verdict(False, f"There is no exercise {name}: its name stands in its first line.")
+    limit = asyncio.timeout(TIMEOUT)
     try:
-        async with asyncio.timeout(TIMEOUT):
+        async with limit:
             praise = await wanted.test(answer)
     except NotYetError as error:
         fault = str(error)
-    except TimeoutError:
-        fault = f"It did not come to an end within {TIMEOUT:.0f} seconds."
     except Exception as error:
         said = f": {error}" if str(error) else ""
         fault = f"Your code raised {type(error).__name__}{said.removesuffix('.')}."
+        if limit.expired():
+            fault = f"It did not come to an end within {TIMEOUT:.0f} seconds."
     else:
         _failures[name] = 0
         return Verdict(True, f"{name}: {praise}")

@@ -25,7 +25,7 @@ DEAD = 50  # so many that some stand before the living, whatever the order of th
     "02-1",
     "spaces at the ends go first; then a name is compared with the others', capitals or not.",
     "a name that is taken keeps its own spelling and gets -2; if that is taken too, -3. "
-    "And a wish that ends in -2 already is a name like any other.",
+    "And where a wish ends in a number already, that number goes first.",
 )
 async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
     """Connect a client for each wish, and compare the names that the room gave."""

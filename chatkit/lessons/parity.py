@@ -157,6 +157,13 @@ def watch() -> None:
     if shell:
         _cells.extend(shell.history_manager.input_hist_raw)
         shell.events.register("pre_run_cell", lambda info: _cells.append(info.raw_cell))
+        shell.events.register("post_run_cell", forget_if_failed)
+
+
+def forget_if_failed(result: Any) -> None:
+    """Forget a cell that raised: what it was to define may not be there."""
+    if _cells and not result.success:
+        _cells.pop()
 
 
 def same(thing: Any) -> Sameness:

@@ -1,3 +1,3 @@
 # Exercise 02-1
 wanted = ["Bob", "  BOB ", "Bob-2"]
-called = ["Bob", "BOB-2", "Bob-2-2"]
+called = ["Bob", "BOB-2", "Bob-3"]
