@@ -20,8 +20,12 @@ _HOME = {
     "ChatServer": "server",
     "ChatWidget": "widget",
     "ChatkitError": "messages",
+    "Gate": "gate",
+    "MemoryLog": "log",
     "Message": "messages",
     "Room": "room",
+    "Rooms": "room",
+    "SqliteLog": "log",
     "launch": "server",
     "make_app": "server",
 }

@@ -33,12 +33,12 @@ class Broadcaster:
         """Forget a channel, known or not. The guide's `disconnect!`."""
         self.channels.discard(channel)
 
-    def notify_clients(self, text: str) -> None:
+    def notify_clients(self, text: str, but: Channel | None = None) -> None:
         """Send the text to every channel; one that fails is dropped, and the rest still hear.
 
-        The guide's `notify-clients!`.
+        `but` is a channel to leave out. The guide's `notify-clients!`.
         """
-        for channel in tuple(self.channels):  # sending may connect or disconnect channels
+        for channel in self.channels - {but}:  # a copy: sending may connect or disconnect channels
             try:
                 channel.send(text)
             except Exception:

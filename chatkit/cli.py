@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from chatkit.codecs import CODECS
+from chatkit.gate import PER_ADDRESS, RATE
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
@@ -33,10 +34,45 @@ def serve(
     codec: Annotated[
         str, typer.Option(help=f"For clients that ask for none: {' or '.join(CODECS)}.")
     ] = "json",
+    log: Annotated[
+        str, typer.Option(help="Where messages are kept: memory, or sqlite:chat.db.")
+    ] = "memory",
+    token: Annotated[
+        str, typer.Option(help="Let in only who knows this word; auto makes one up.")
+    ] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Another site whose pages may connect, as https://chat.example.org."),
+    ] = None,
+    rate: Annotated[
+        str, typer.Option(help="Messages a second that one connection may send, or off.")
+    ] = f"{RATE:g}",
+    per_address: Annotated[
+        str, typer.Option(help="Connections that may come from one address, or off.")
+    ] = f"{PER_ADDRESS}",
 ) -> None:
     """Serve the chat until Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(serve_until_stopped(ChatServer(port, host, codec)))
+    server = ChatServer(
+        port,
+        host,
+        codec,
+        log=log,
+        token=token,
+        origins=origin or (),
+        rate=limit("--rate", rate),
+        per_address=limit("--per-address", per_address),
+    )
+    asyncio.run(serve_until_stopped(server))
+
+
+def limit(option: str, value: str) -> int | None:
+    """Return the number that an option gives, or None for off; raise ChatkitError for neither."""
+    if value == "off":
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise ChatkitError(f"{option} is a whole number from 1, or off; this is {value!r}.")
+    return int(value)
 
 
 async def serve_until_stopped(server: ChatServer) -> None:

@@ -4,41 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, Literal, Self, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from chatkit.codecs import JSON, Codec
-from chatkit.messages import MAX_FRAME, ChatkitError, Message, read_message
+from chatkit.gate import BURST, Pace
+from chatkit.messages import ChatkitError, Message, read_message
+from chatkit.outbox import Outbox
 
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0  # seconds
 CONNECT_TIMEOUT = 10.0  # seconds
 PING_INTERVAL = 20  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds that a server gets to answer a closing handshake
+RETRY_WAIT = 1.0  # seconds until a message that the server could not take goes out again
 INBOX = 1000  # messages that wait to be read; then the socket is not read on
 
 State = Literal["connecting", "connected", "cut off", "closed"]
 T = TypeVar("T")
 
 
-def socket_url(url: str, name: str = "") -> str:
-    """Return the address of the socket that belongs to a page; a ws address names one already."""
-    scheme, host, path, query, _ = urlsplit(url)
+def socket_url(url: str, **query: object) -> str:
+    """Return the address of the socket that belongs to a page; a ws address names one already.
+
+    What is in `query`, and neither empty nor None, is asked for in the address.
+    """
+    scheme, host, path, asked, _ = urlsplit(url)
     if scheme not in ("http", "https", "ws", "wss") or not host:
         raise ChatkitError(
             f"{url!r} is no address of a chat: it looks like http://127.0.0.1:8765/."
         )
     if scheme.startswith("http"):
         scheme, path = scheme.replace("http", "ws"), path.rstrip("/") + "/ws"
-    if name:
-        query = f"{query}&name={quote(name)}".lstrip("&")
-    return urlunsplit((scheme, host, path, query, ""))
+    more = urlencode({key: value for key, value in query.items() if value not in ("", None)})
+    return urlunsplit((scheme, host, path, "&".join(filter(None, (asked, more))), ""))
 
 
 def backoff(attempt: int) -> float:
@@ -68,26 +74,51 @@ def hang_up(calling: asyncio.Future[WebSocketClientConnection]) -> None:
         calling.result().close(1000)
 
 
+def refusal(place: str, error: HTTPClientError) -> str:
+    """Return why a server let nobody in: its own sentence, if it gave one."""
+    body = error.response.body.decode(errors="replace") if error.response else ""
+    return f"{place} does not let you in: {body.splitlines()[0] if body else error}"
+
+
+class RefusedError(ChatkitError):
+    """The server does not let this client in: the sentence says why."""
+
+
 class ChatClient:
-    """One person's end of a chat. The guide's `make-websocket!`. Lesson 04.
+    """One person's end of a chat. The guide's `make-websocket!`. Lessons 04, 08 and 09.
 
     `async for message in client` reads messages; or register a function with `on_message`.
+    `last` is how many earlier messages it gets on coming in.
     """
 
-    def __init__(self, url: str, name: str = "", codec: Codec = JSON) -> None:
+    def __init__(
+        self, url: str, name: str = "", codec: Codec = JSON, *, room: str = "", last: int = 0
+    ) -> None:
         socket_url(url)  # a wrong address is told of here, not at each attempt
         self.url = url
         self.name = name
         self.codec = codec
+        self.room = room
+        self.last = last
         self.state: State = "closed"
         self.connection: WebSocketClientConnection | None = None
         self.task: asyncio.Task[None] | None = None
+        self.closings = 0
         self.attempt = 0
+        self.members: list[str] = []
+        self.count = 0  # how many are in the room; `members` names no more than a hundred
+        self.mark = secrets.token_hex(16)  # by it the server knows who comes back
+        self.log = ""
+        self.seen: int | None = None  # id of the last message that came, in that log
+        self.pace = Pace(None)
+        self.resume_at = 0.0  # the loop's time before which nothing more is sent
+        self.outbox = Outbox()
         self.inbox: asyncio.Queue[Message] = asyncio.Queue(INBOX)
         self.news = asyncio.Event()
         self.reading = False
         self.answers: set[asyncio.Future[Any]] = set()
         self.message_callbacks: list[Callable[[Message], object]] = []
+        self.event_callbacks: list[Callable[[dict[str, Any]], object]] = []
         self.error_callbacks: list[Callable[[str], object]] = []
         self.state_callbacks: list[Callable[[State], object]] = []
 
@@ -99,6 +130,10 @@ class ChatClient:
         self.message_callbacks.append(callback)
         self.hand_on()
 
+    def on_event(self, callback: Callable[[dict[str, Any]], object]) -> None:
+        """Have a function called with each event: welcome, joined, left, typing, rooms."""
+        self.event_callbacks.append(callback)
+
     def on_error(self, callback: Callable[[str], object]) -> None:
         """Have a function called with each sentence in which the server objects."""
         self.error_callbacks.append(callback)
@@ -108,7 +143,7 @@ class ChatClient:
         self.state_callbacks.append(callback)
 
     async def connect(self) -> Self:
-        """Connect, and return the client; raise ChatkitError if nothing answers."""
+        """Connect, and return the client; raise ChatkitError if no chat lets it in."""
         if self.state != "closed":
             raise ChatkitError(
                 f"This client is {self.state} already: close it first, or make another."
@@ -128,27 +163,39 @@ class ChatClient:
             self.change_state("connecting")
             self.task = asyncio.create_task(self.run())
 
-    async def send(self, text: str) -> None:
-        """Send a message; raise ChatkitError if it can't be. The guide's `send-transit-msg!`.
+    async def send(self, text: str) -> str:
+        """Send a message and return its key; raise ChatkitError if it can't be sent.
 
-        That it arrived shows when it comes back: what is under way at a cut may be lost.
+        It is in the outbox until the server has confirmed it: what is under way at a cut, or
+        written while the line is down, goes out once it is back. The guide's `send-transit-msg!`.
         """
-        frame = self.codec.encode(read_message({"message": text}))
-        if len(frame.encode()) > MAX_FRAME:
-            raise ChatkitError(
-                f"The message is too long, so nothing was sent: at most {MAX_FRAME} bytes fit."
-            )
-        try:
-            if self.connection is None:
-                raise WebSocketClosedError
-            await self.connection.write_message(frame)
-        except WebSocketClosedError as error:
-            raise ChatkitError(
-                f"Not connected to {self.url} just now, so nothing was sent: try again in a moment."
-            ) from error
+        if self.state == "closed":
+            raise ChatkitError("This client is closed, so nothing was sent: connect it first.")
+        key = self.outbox.add(text)
+        await asyncio.sleep(0)  # one who sends and sends lets others have their turn
+        return key
+
+    async def confirmed(self) -> None:
+        """Wait until the server has everything that was sent."""
+        await self.outbox.emptied()
+
+    async def typing(self) -> None:
+        """Tell the others that one is typing, if there is a line and it isn't too busy."""
+        await self.tell_server({"event": "typing"})
+
+    async def ask_rooms(self) -> None:
+        """Ask which rooms there are; the answer comes as an event."""
+        await self.tell_server({"event": "rooms"})
 
     async def close(self) -> None:
-        """Say goodbye and stop; messages that have come can still be read."""
+        """Say goodbye and stop; messages that have come can still be read.
+
+        What was sent gets a moment to be confirmed; what is not stays in the outbox.
+        """
+        if self.connection:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.confirmed(), CLOSE_TIMEOUT)
+        self.closings += 1
         self.change_state("closed")
         task, connection = self.task, self.connection
         self.task = self.connection = None
@@ -158,6 +205,8 @@ class ChatClient:
             await asyncio.wait([task], timeout=CLOSE_TIMEOUT if connection else 0)
             task.cancel()
             await asyncio.wait([task])
+        if self.outbox.unconfirmed:
+            self.complain(f"{len(self.outbox.unconfirmed)} messages were not confirmed.")
 
     async def __aenter__(self) -> Self:
         """Connect for the length of an `async with`."""
@@ -183,29 +232,58 @@ class ChatClient:
 
     def __repr__(self) -> str:
         """Return who this is, where, and whether the line is up."""
-        return f"<ChatClient {self.name or 'without a name'} at {self.url}: {self.state}>"
+        return f"<ChatClient {self.name or 'without a name'} at {self.place}: {self.state}>"
+
+    @property
+    def place(self) -> str:
+        """Return the address without its query, which may hold a token."""
+        return self.url.partition("?")[0]
 
     async def open(self) -> WebSocketClientConnection:
-        """Return a new connection; raise ChatkitError if nothing that speaks WebSocket answers."""
+        """Return a new connection, welcomed; raise ChatkitError if no chat lets this client in."""
+        closings = self.closings
         try:
-            connection = await dial(socket_url(self.url, self.name), self.codec.subprotocol)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                connection = await dial(self.address(), self.codec.subprotocol)
+                if connection.selected_subprotocol:  # else it is a plain server, without events
+                    await self.be_welcomed(connection)
+        except HTTPClientError as error:
+            raise RefusedError(refusal(self.place, error)) from error
         except Exception as error:  # what answers there may say anything
             raise ChatkitError(
-                f"No chat answers at {self.url} ({error}): is the server running? "
+                f"No chat answers at {self.place} ({error}): is the server running? "
                 "Start it with launch() in a cell, or with chatkit serve."
             ) from error
-        if self.state == "closed":
+        if closings != self.closings:
             connection.close(1000)
-            raise ChatkitError(f"The client was closed before {self.url} answered.")
+            raise ChatkitError(f"The client was closed before {self.place} answered.")
+        self.outbox.again(*self.outbox.unconfirmed)
         self.change_state("connected")
         return connection
 
+    def address(self) -> str:
+        """Return the address that asks for this name, this room, and all that was missed."""
+        known = {"last": self.last} if self.seen is None else {"since": self.seen, "log": self.log}
+        return socket_url(self.url, room=self.room, name=self.name, client=self.mark, **known)
+
+    async def be_welcomed(self, connection: WebSocketClientConnection) -> None:
+        """Read until the welcome; raise ChatkitError if the server hangs up instead."""
+        self.welcomed = False
+        while not self.welcomed:
+            if (data := await connection.read_message()) is None:
+                raise ChatkitError("it hung up")
+            await self.receive(data)
+
     async def run(self) -> None:
-        """Read until the connection is cut, wait, come back, and so on until closed."""
+        """Talk until the connection is cut, wait, come back, and so on until closed."""
         while True:
-            with suppress(ChatkitError):
+            try:
                 self.connection = self.connection or await self.open()
-                await self.read(self.connection)
+                await self.talk(self.connection)
+            except RefusedError as error:
+                self.complain(str(error))
+            except ChatkitError:
+                pass  # nothing answers: the state tells of it
             if self.state == "closed":
                 return
             if self.connection:
@@ -214,6 +292,14 @@ class ChatClient:
             self.change_state("cut off")
             await asyncio.sleep(backoff(self.attempt))
             self.attempt += 1
+
+    async def talk(self, connection: WebSocketClientConnection) -> None:
+        """Read what comes and send what waits until the connection ends."""
+        posting = asyncio.create_task(self.post(connection))
+        try:
+            await self.read(connection)
+        finally:
+            posting.cancel()
 
     async def read(self, connection: WebSocketClientConnection) -> None:
         """Take in each frame until the connection ends."""
@@ -224,19 +310,76 @@ class ChatClient:
             except Exception as error:  # a codec may raise anything; the next frame may be sound
                 self.complain(f"A frame came that is no chat message. {error}")
 
+    async def post(self, connection: WebSocketClientConnection) -> None:
+        """Send what is in the outbox, oldest first, no faster than the server wants it."""
+        loop = asyncio.get_running_loop()
+        with suppress(WebSocketClosedError):
+            while True:
+                await self.outbox.filled()
+                await asyncio.sleep(max(self.pace.wait(), self.resume_at - loop.time()))
+                self.pace.take()
+                if message := self.outbox.take():
+                    await connection.write_message(self.codec.encode(message))
+                    if not connection.selected_subprotocol:  # a plain server confirms nothing
+                        self.outbox.confirm(message.key)
+
+    async def tell_server(self, frame: dict[str, Any]) -> None:
+        """Send an event, if there is a line and it isn't too busy."""
+        if self.connection and self.connection.selected_subprotocol and self.pace.take():
+            with suppress(WebSocketClosedError):
+                await self.connection.write_message(self.codec.encode(frame))
+
     async def receive(self, data: str | bytes) -> None:
         """Decode one frame and hand it on. The guide's `receive-transit-msg!`."""
         frame = self.codec.decode(data if isinstance(data, str) else data.decode(errors="replace"))
         match frame:
-            case {"event": "welcome", "name": str(name)}:
-                self.name = name
-                self.tell(self.state_callbacks, self.state)
-            case {"event": _}:
-                pass  # an event of a newer server
-            case {"error": str(), "detail": str(detail)}:
-                self.complain(detail)
+            case {"event": str()}:
+                self.take_event(frame)
+            case {"error": str(code), "detail": str(detail)}:
+                self.take_error(code, detail, frame.get("key"))
             case _:
-                await self.deliver(read_message(frame))
+                await self.take_message(read_message(frame))
+
+    def take_event(self, frame: dict[str, Any]) -> None:
+        """Keep what an event tells, and hand it on."""
+        if frame["event"] == "welcome":
+            self.take_welcome(frame)
+        self.members = frame.get("members", self.members)
+        self.count = frame.get("count", len(self.members))
+        self.tell(self.event_callbacks, frame)
+
+    def take_welcome(self, frame: dict[str, Any]) -> None:
+        """Take the name that was granted, the pace, and from where messages come."""
+        self.welcomed = True
+        self.name = frame["name"]
+        self.room = frame.get("room", self.room)
+        self.pace = Pace(frame.get("rate"), BURST / 2)  # half: what was late arrives in a heap
+        log, newest = frame.get("log", ""), frame.get("last", 0)
+        if self.seen is None:
+            self.seen = max(newest - self.last, 0)
+        elif log != self.log or newest < self.seen:  # ids have begun again
+            self.seen = 0
+        self.log = log
+        if frame.get("missed"):
+            self.complain("Some messages from while you were away are gone.")
+
+    def take_error(self, code: str, detail: str, key: str | None) -> None:
+        """Send again later what the server could not take; give up what it will never take."""
+        if code not in ("too_fast", "log_unavailable"):
+            self.outbox.confirm(key)
+        elif key in self.outbox.unconfirmed:
+            self.resume_at = asyncio.get_running_loop().time() + RETRY_WAIT
+            self.outbox.again(key)
+        self.complain(detail)
+
+    async def take_message(self, message: Message) -> None:
+        """Hand a message on, unless it came before; one's own is confirmed by it."""
+        if 0 < message.id <= (self.seen or 0):
+            self.outbox.confirm(message.key)
+            return
+        await self.deliver(message)
+        self.seen = message.id or self.seen
+        self.outbox.confirm(message.key)
 
     async def deliver(self, message: Message) -> None:
         """Keep a message until it is handed on; wait while too many are kept or being answered.

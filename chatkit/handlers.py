@@ -4,37 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 import chatkit
 from chatkit.codecs import CODECS, Codec
-from chatkit.messages import FrameError, read_message
+from chatkit.gate import PENALTY, RATE, Gate, Pace
+from chatkit.log import LogError
+from chatkit.messages import (
+    FrameError,
+    Message,
+    key_of,
+    read_entry,
+    read_message,
+    within_limits,
+)
 from chatkit.paths import STATIC
-from chatkit.room import Room
+from chatkit.room import Rooms
 
 mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it plain text
 
+REFUSALS = {"bad_token": 403, "too_many": 503}  # HTTP status of an upgrade; else it is 400
+TRY_AGAIN_LATER = 1013  # close code (IANA's WebSocket Close Code Number Registry)
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self' "
+    "http://127.0.0.1:* http://localhost:*"  # a notebook shows the page in a frame
+)
+
 
 class ChatSocket(WebSocketHandler):
-    """One client's socket: frames in, to the room; the room's frames out. Lesson 03.
+    """One client's socket: frames in, to the room; the room's frames out. Lessons 03 and 07.
 
     The guide's `websocket-callbacks`: `:on-open`, `:on-message`, `:on-close`.
     """
 
-    def initialize(self, room: Room, codec: Codec) -> None:
-        """Take the room, and the codec for a client that asks for none."""
-        self.room = room
+    def initialize(self, rooms: Rooms, gate: Gate, codec: Codec, rate: float | None = RATE) -> None:
+        """Take the rooms, who may come in, the codec for who asks for none, and the pace."""
+        self.rooms = rooms
+        self.gate = gate
         self.codec = codec
+        self.rate = rate
+        self.pace = Pace(rate)
         self.closed = asyncio.Event()
 
+    def check_origin(self, origin: str) -> bool:
+        """Return whether a page from there may open this socket."""
+        return self.gate.allows_origin(origin, self.request.host)
+
     def prepare(self) -> None:
-        """Read the query before the upgrade, so that a bad one gets a plain 400."""
-        self.wanted = self.get_query_argument("name", "")
+        """Read the query before the upgrade, so that a bad one gets a plain HTTP answer."""
+        self.address = self.request.remote_ip or ""
+        try:
+            self.entry = read_entry(self.request.query_arguments)
+            self.gate.check(self.entry.token, self.address)
+            self.rooms.check(self.entry.room)
+        except FrameError as error:
+            self.set_status(REFUSALS.get(error.code, 400))
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            self.finish(error.detail)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Return the name of our codec if the client offers it, else of another that it offers."""
@@ -44,36 +78,66 @@ class ChatSocket(WebSocketHandler):
                 return codec.subprotocol
         return None
 
-    def open(self) -> None:
-        """Join the room; a client that speaks chatkit is told its name there."""
+    async def open(self) -> None:
+        """Enter the room; who speaks chatkit's subprotocol hears its events too."""
         self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
-        name = self.room.connect(self, self.codec, self.wanted)
-        if self.selected_subprotocol:
-            self.tell({"event": "welcome", "room": self.room.name, "name": name})
+        self.hears_events = bool(self.selected_subprotocol)
+        self.gate.enter(self.address)
+        self.room = self.rooms.enter(self.entry.room)
+        try:
+            await self.room.join(self)
+        except LogError as error:
+            self.tell(error.frame())
+            self.close(TRY_AGAIN_LATER, "the log does not answer")
 
-    def on_message(self, data: str | bytes) -> None:
-        """Send a message on to the room, or tell the sender alone what is wrong with it."""
+    def on_message(self, data: str | bytes) -> Awaitable[None] | None:
+        """Do what a frame asks for, or tell the sender alone what is wrong with it.
+
+        Who is too fast is not read on for a second: Tornado waits for what this returns.
+        """
+        in_time = self.pace.take()
         try:
             if isinstance(data, bytes):
                 raise FrameError("bad_frame", "This is a binary frame: send text.")
-            self.room.send(self, read_message(self.codec.decode(data)))
+            frame = self.codec.decode(data)
+            if not in_time:
+                detail = f"At most {self.rate:g} messages a second: wait, and send it again."
+                raise FrameError("too_fast", detail, key_of(frame))
+            self.receive(frame)
         except FrameError as error:
             self.tell(error.frame())
+        return None if in_time else asyncio.sleep(PENALTY)
+
+    def receive(self, frame: Any) -> None:
+        """Do what a decoded frame asks for; raise FrameError if it asks for nothing we know."""
+        match frame:
+            case {"event": "typing"}:
+                self.room.typing(self)
+            case {"event": "rooms"}:
+                self.tell(self.rooms.listing())
+            case _:
+                self.room.send(self, within_limits(read_message(frame)))
 
     def on_close(self) -> None:
         """Leave the room."""
-        self.room.disconnect(self)
+        self.rooms.leave(self.room, self)
+        self.gate.leave(self.address)
         self.closed.set()
 
-    def tell(self, frame: dict[str, Any]) -> None:
+    def tell(self, frame: Message | Mapping[str, Any]) -> None:
         """Send a frame to this client alone."""
         with suppress(WebSocketClosedError):  # then there is nobody to tell
             self.send(self.codec.encode(frame))
 
     def send(self, text: str) -> None:
         """Send one text frame; raise WebSocketClosedError if the client has gone."""
-        future = self.write_message(text)
-        future.add_done_callback(asyncio.Future.exception)  # on_close tells of a cut later on
+        self.sent = self.write_message(text)
+        self.sent.add_done_callback(asyncio.Future.exception)  # on_close tells of a cut later on
+
+    async def drain(self) -> None:
+        """Wait until what was sent has left this machine."""
+        with suppress(WebSocketClosedError, StreamClosedError):
+            await self.sent
 
     def cut(self) -> None:
         """End the connection without waiting for the client's goodbye."""
@@ -83,6 +147,12 @@ class ChatSocket(WebSocketHandler):
 
 class StaticFile(StaticFileHandler):
     """A file of the page, asked for anew each time so that an edit shows at once. Lesson 06."""
+
+    def set_default_headers(self) -> None:
+        """Forbid the browser what this page never does, such as a script from elsewhere."""
+        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")  # its address may hold the token
 
     def set_extra_headers(self, path: str) -> None:
         """Let the browser keep the file, but ask whether it has changed."""
@@ -96,14 +166,14 @@ class StaticFile(StaticFileHandler):
 class Health(RequestHandler):
     """How the server is, as JSON: its rooms, connections and version."""
 
-    def initialize(self, room: Room) -> None:
-        """Take the room to count."""
-        self.room = room
+    def initialize(self, rooms: Rooms) -> None:
+        """Take the rooms to count."""
+        self.rooms = rooms
 
     def get(self) -> None:
         """Answer with the counts."""
-        connections = len(self.room.members)
-        self.write({"rooms": 1, "connections": connections, "version": chatkit.__version__})
+        rooms, connections = len(self.rooms.open), len(self.rooms.visitors)
+        self.write({"rooms": rooms, "connections": connections, "version": chatkit.__version__})
 
 
 def page_routes(folder: Path = STATIC) -> list[Any]:

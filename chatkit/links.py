@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 
+def behind_hub() -> bool:
+    """Return whether browsers reach this machine through a JupyterHub alone."""
+    return "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+
+
 def proxy_path(port: int) -> str:
     """Return the path at which jupyter-server-proxy passes a port of this machine on. Lesson 03.
 
@@ -16,6 +21,6 @@ def proxy_path(port: int) -> str:
 
 def page_link(port: int) -> str:
     """Return the address that a browser showing this notebook can open. Lesson 03."""
-    if "JUPYTERHUB_SERVICE_PREFIX" in os.environ:
+    if behind_hub():
         return proxy_path(port)
     return f"http://127.0.0.1:{port}/"

@@ -1,62 +1,231 @@
-"""A room: who is here, and every message numbered and told to all, each in its own codec."""
+"""A room: who is here, and a log that all of them follow, each in its own codec. Lessons 08, 09."""
 
 from __future__ import annotations
 
-import re
+import asyncio
 import time
-from collections.abc import Mapping
-from itertools import count
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, Protocol
 
 import msgspec
 
 from chatkit.broadcaster import Broadcaster, Channel
 from chatkit.codecs import CODECS, Codec
-from chatkit.messages import Message
+from chatkit.log import Doubles, Log, LogError, MemoryLog
+from chatkit.messages import Entry, FrameError, Message
+from chatkit.names import grant, looks, tidy
 
-MAX_NAME = 32  # characters
+MAX_ROOMS = 1000
+LISTED = 100  # members or rooms that are named in one frame; the rest is only counted
+CHUNK = 100  # messages of the log that are sent before the client must have taken them
+
+
+class Visitor(Channel, Protocol):
+    """A channel, and what a room has to know of who is at its other end. Lesson 08."""
+
+    codec: Codec
+    entry: Entry
+    hears_events: bool
+    rate: float | None  # messages a second that it may send; the welcome tells
+
+    def tell(self, frame: Message | Mapping[str, Any]) -> None:
+        """Send a frame to this one alone, in its codec; one that has gone is no error."""
+
+    async def drain(self) -> None:
+        """Wait until what was sent has left this machine."""
 
 
 class Room:
-    """The people in one conversation, whichever codec each of them speaks. Lesson 02."""
+    """One conversation: who is here, and a log that all of them follow. Lessons 08 and 09."""
 
-    def __init__(self, name: str = "lobby") -> None:
+    def __init__(self, name: str, log: Log) -> None:
         self.name = name
-        self.members: dict[Channel, str] = {}
-        self.audiences: dict[Codec, Broadcaster] = {c: Broadcaster() for c in CODECS.values()}
-        self.ids = count(1)
+        self.log = log
+        self.newest = 0  # id of the last message that everyone here was told of
+        self.members: dict[Visitor, str] = {}
+        self.looks: dict[str, Visitor] = {}
+        self.audiences = {codec: Broadcaster() for codec in CODECS.values()}
+        self.watchers = {codec: Broadcaster() for codec in CODECS.values()}  # they hear events
+        self.arrived: list[tuple[Visitor, Message]] = []
+        log.follow(name, self.hear)
 
-    def connect(self, channel: Channel, codec: Codec, wanted: str = "") -> str:
-        """Let a channel in; return its name here, as wanted unless that is taken or empty."""
-        self.members[channel] = self.free_name(wanted)
-        self.audiences[codec].connect(channel)
-        return self.members[channel]
+    async def join(self, visitor: Visitor) -> None:
+        """Let a visitor in: a name, a welcome, what it missed, and from then on all that is said.
 
-    def disconnect(self, channel: Channel) -> None:
-        """Let a channel go; one that has gone already is no error."""
-        self.members.pop(channel, None)
-        for audience in self.audiences.values():
-            audience.disconnect(channel)
+        Raise LogError if the log can't tell what was missed.
+        """
+        self.admit(visitor)
+        oldest, newest = await self.log.span(self.name)
+        self.newest = max(self.newest, newest)
+        after, missed = where_to_start(visitor.entry, oldest, newest, self.log.identity)
+        self.welcome(visitor, missed)
+        await self.catch_up(visitor, after)
 
-    def free_name(self, wanted: str) -> str:
-        """Return a name that nobody here has: `Ada`, else `Ada-2`; `guest-1` if none is wanted."""
-        wanted = " ".join(wanted.split())[:MAX_NAME]
-        taken = {name.casefold() for name in self.members.values()}
-        if wanted and wanted.casefold() not in taken:
-            return wanted
-        stem, start = (re.sub(r"-\d+$", "", wanted), 2) if wanted else ("guest", 1)
-        names = (f"{stem}-{number}" for number in count(start))
-        return next(name for name in names if name.casefold() not in taken)
+    def admit(self, visitor: Visitor) -> None:
+        """Give a visitor a name that looks like nobody else's here, and tell the others of it.
 
-    def send(self, channel: Channel, message: Message) -> Message:
-        """Number, sign and date a member's message, tell everyone, and return it as told."""
-        name = self.members[channel]
-        message = msgspec.structs.replace(message, id=next(self.ids), name=name, time=time.time())
-        self.notify(message)
-        return message
+        Who comes back gets the own name back, even if the line that was cut still seems to stand.
+        """
+        ghost = next(
+            (self.looks[look] for look in looks(tidy(visitor.entry.name)) if look in self.looks),
+            None,
+        )
+        if ghost and visitor.entry.client and ghost.entry.client == visitor.entry.client:
+            self.leave(ghost)
+            ghost.close()
+        name = grant(visitor.entry.name, lambda name: looks(name).isdisjoint(self.looks))
+        self.members[visitor] = name
+        self.looks |= dict.fromkeys(looks(name), visitor)
+        self.announce("joined", name)
 
-    def notify(self, frame: Message | Mapping[str, Any]) -> None:
-        """Tell everyone, encoding once for each codec in use."""
-        for codec, audience in self.audiences.items():
-            if audience.channels:
-                audience.notify_clients(codec.encode(frame))
+    def welcome(self, visitor: Visitor, missed: bool) -> None:
+        """Tell a visitor where it is, and have it hear who comes and goes."""
+        if visitor.hears_events and visitor in self.members:
+            visitor.tell(
+                {
+                    "event": "welcome",
+                    "room": self.name,
+                    "name": self.members[visitor],
+                    **self.presence(),
+                    "last": self.newest,
+                    "log": self.log.identity,
+                    "missed": missed,
+                    "rate": visitor.rate,
+                }
+            )
+            self.watchers[visitor.codec].connect(visitor)
+
+    async def catch_up(self, visitor: Visitor, after: int) -> None:
+        """Send what follows the id `after` until nothing is missing, then let it hear the rest."""
+        while after < self.newest and visitor in self.members:
+            messages = await self.log.read(self.name, after, CHUNK)
+            if not messages or messages[0].id != after + 1:
+                raise LogError("The log was cut while it was read: come back for the rest.")
+            for message in messages:
+                visitor.tell(message)
+            await visitor.drain()
+            after = messages[-1].id
+        if visitor in self.members:
+            self.audiences[visitor.codec].connect(visitor)
+
+    def leave(self, visitor: Visitor) -> None:
+        """Let a visitor go; one that has gone already is no error."""
+        for group in (*self.audiences.values(), *self.watchers.values()):
+            group.disconnect(visitor)
+        if name := self.members.pop(visitor, None):
+            for look in looks(name):
+                del self.looks[look]
+            self.announce("left", name)
+
+    def send(self, visitor: Visitor, message: Message) -> None:
+        """Sign and date a member's message; it goes to the log with all that comes in this turn."""
+        name = self.members[visitor]
+        message = msgspec.structs.replace(message, id=0, name=name, time=time.time())
+        if not self.arrived:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self.arrived.append((visitor, message))
+
+    def flush(self) -> None:
+        """Append what has arrived to the log."""
+        batch, self.arrived = self.arrived, []
+        appending = self.log.append(self.name, [message for _, message in batch])
+        appending.add_done_callback(partial(self.report, batch))
+
+    def report(
+        self, batch: Sequence[tuple[Visitor, Message]], appending: asyncio.Future[Doubles]
+    ) -> None:
+        """Tell the senders what was not told to everyone: errors, and messages that came twice."""
+        error = appending.exception()
+        for visitor, message in batch:
+            if error:
+                visitor.tell(LogError(str(error), message.key).frame())
+            elif earlier := appending.result().get(message.key or ""):
+                visitor.tell(confirmation(message, earlier))
+
+    def hear(self, messages: Sequence[Message]) -> None:
+        """Tell everyone what the log has."""
+        self.newest = messages[-1].id
+        for message in messages:
+            self.notify(self.audiences, message)
+
+    def typing(self, visitor: Visitor) -> None:
+        """Tell the others that one is typing."""
+        self.notify(self.watchers, {"event": "typing", "name": self.members[visitor]}, visitor)
+
+    def announce(self, event: str, name: str) -> None:
+        """Tell all who hear events who has joined or left."""
+        self.notify(self.watchers, {"event": event, "name": name, **self.presence()})
+
+    def presence(self) -> dict[str, Any]:
+        """Return who is here, by name as far as that makes sense, and how many."""
+        return {"members": [*islice(self.members.values(), LISTED)], "count": len(self.members)}
+
+    def notify(
+        self,
+        groups: Mapping[Codec, Broadcaster],
+        frame: Message | Mapping[str, Any],
+        but: Visitor | None = None,
+    ) -> None:
+        """Tell a frame to groups of clients, encoding it once for each codec in use."""
+        for codec, group in groups.items():
+            if group.channels:
+                group.notify_clients(codec.encode(frame), but)
+
+
+def where_to_start(entry: Entry, oldest: int, newest: int, log: str) -> tuple[int, bool]:
+    """Return the id after which a client reads on, and whether it misses something before that."""
+    if entry.since is None:
+        return max(newest - entry.last, oldest - 1), False
+    known = entry.log in ("", log) and entry.since <= newest
+    after = max(entry.since if known else 0, oldest - 1)
+    return after, not known or after > entry.since
+
+
+def confirmation(message: Message, earlier: Message) -> Message | Mapping[str, Any]:
+    """Return what to tell the sender of a key that came before: that message, or an error."""
+    if message.message == earlier.message:
+        return earlier
+    detail = "Another message has this key already: give each message a key of its own."
+    return FrameError("key_taken", detail, message.key).frame()
+
+
+class Rooms:
+    """The rooms of a server: made when somebody comes, forgotten when nobody stays. Lesson 08."""
+
+    def __init__(self, log: Log | None = None, limit: int = MAX_ROOMS) -> None:
+        self.log = log or MemoryLog()
+        self.limit = limit
+        self.open: dict[str, Room] = {}
+
+    def check(self, name: str) -> None:
+        """Raise FrameError if there are too many rooms to make one more."""
+        if name not in self.open and len(self.open) >= self.limit:
+            detail = f"There are {self.limit} rooms already: choose one of them."
+            raise FrameError("too_many", detail)
+
+    def enter(self, name: str) -> Room:
+        """Return the room of a name, made if need be."""
+        if name not in self.open:
+            self.open[name] = Room(name, self.log)
+        return self.open[name]
+
+    def leave(self, room: Room, visitor: Visitor) -> None:
+        """Let a visitor go, and forget a room with nobody in it and nothing in memory."""
+        room.leave(visitor)
+        idle = not room.members and (self.log.lasting or not room.newest)
+        if idle and self.open.get(room.name) is room:
+            self.log.unfollow(room.name, room.hear)
+            del self.open[room.name]
+
+    def listing(self) -> dict[str, Any]:
+        """Return the frame that tells of the rooms: how many are in each, the fullest first."""
+        sizes = {room.name: len(room.members) for room in self.open.values()}
+        fullest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LISTED]
+        return {"event": "rooms", "rooms": {name: sizes[name] for name in fullest}}
+
+    @property
+    def visitors(self) -> list[Visitor]:
+        """Return all that are in some room."""
+        return [visitor for room in self.open.values() for visitor in room.members]

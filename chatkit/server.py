@@ -7,28 +7,33 @@ import atexit
 import errno
 import logging
 import os
+import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from html import escape
 from threading import Thread
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlencode
 
 import psutil
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from chatkit.codecs import CODECS, JSON, Codec
+from chatkit.gate import PER_ADDRESS, RATE, Gate, is_loopback
 from chatkit.handlers import ChatSocket, Health, page_routes
-from chatkit.links import page_link, proxy_path
+from chatkit.links import behind_hub, page_link, proxy_path
+from chatkit.log import open_log
 from chatkit.messages import MAX_FRAME, ChatkitError
-from chatkit.room import Room
+from chatkit.room import Rooms
 
 HOST = "127.0.0.1"  # loopback: reachable from this machine alone
 PORT = 8765
 PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
 PING_INTERVAL = 20  # seconds
+HANDSHAKE_TIMEOUT = 20.0  # seconds in which a client has to say what it wants
 CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
 
@@ -36,19 +41,21 @@ log = logging.getLogger("chatkit")
 logging.getLogger("tornado.general").addHandler(logging.NullHandler())  # a bad request is no news
 
 
-def make_app(room: Room | None = None, codec: Codec = JSON) -> Application:
-    """Return the Tornado application of one room; `codec` is for clients that ask for none.
+def make_app(
+    rooms: Rooms | None = None,
+    gate: Gate | None = None,
+    codec: Codec = JSON,
+    rate: float | None = RATE,
+) -> Application:
+    """Return the Tornado application of a chat; `codec` is for clients that ask for none.
 
-    The guide's `websocket-routes`. Lesson 03.
+    `rate` is in messages a second for each connection, None for no limit. The guide's
+    `websocket-routes`. Lesson 03, and 07 for the gate.
     """
-    room = room or Room()
-    routes = [
-        (r"/ws", ChatSocket, {"room": room, "codec": codec}),
-        (r"/healthz", Health, {"room": room}),
-        *page_routes(),
-    ]
+    rooms = rooms or Rooms()
+    joined = {"rooms": rooms, "gate": gate or Gate(), "codec": codec, "rate": rate}
     return Application(
-        routes,
+        [(r"/ws", ChatSocket, joined), (r"/healthz", Health, {"rooms": rooms}), *page_routes()],
         log_function=log_request,
         websocket_max_message_size=MAX_FRAME,
         websocket_ping_interval=PING_INTERVAL,
@@ -89,28 +96,58 @@ def holder_of(port: int) -> str:
 class ChatServer:
     """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03."""
 
-    def __init__(self, port: int = PORT, host: str = HOST, codec: str = "json") -> None:
+    def __init__(
+        self,
+        port: int = PORT,
+        host: str = HOST,
+        codec: str = "json",
+        *,
+        log: str = "memory",
+        token: str = "",
+        origins: Collection[str] = (),
+        rate: float | None = RATE,
+        per_address: int | None = PER_ADDRESS,
+    ) -> None:
         if not 0 <= port <= 65535:
             raise ChatkitError(
                 f"There is no port {port}: choose one from 1 to 65535, or 0 for any."
             )
+        self.token = secrets.token_urlsafe() if token == "auto" else token
+        if not self.token and not is_loopback(host):
+            raise ChatkitError(
+                f"Others can reach {host or 'all addresses of this machine'}, so let a token keep "
+                "strangers out: token 'auto' makes one."
+            )
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
-        self.room = Room()
-        self.http = HTTPServer(make_app(self.room, codec_named(codec)))
+        self.log = open_log(log)
+        self.rooms = Rooms(self.log)
+        gate = Gate(origins, self.token, per_address, any_name=behind_hub())
+        self.http = self.make_http(make_app(self.rooms, gate, codec_named(codec), rate))
+
+    def make_http(self, app: Any) -> HTTPServer:
+        """Return an HTTP server that no slow or big request can hold up."""
+        return HTTPServer(app, idle_connection_timeout=HANDSHAKE_TIMEOUT, max_body_size=MAX_FRAME)
+
+    @property
+    def query(self) -> str:
+        """Return what follows the page's address: the token, if there is one."""
+        return f"?{urlencode({'token': self.token})}" if self.token else ""
 
     @property
     def url(self) -> str:
         """Return the address of the page."""
         host = f"[{self.host}]" if self.family == socket.AF_INET6 else self.host
-        return f"http://{host}:{self.port}/"
+        return f"http://{host}:{self.port}/{self.query}"
 
     async def start(self) -> Self:
-        """Listen, and return the server; raise ChatkitError if the port can't be had."""
+        """Listen, and return the server; raise ChatkitError if port or log can't be had."""
+        await self.log.open()
         try:
             listener = socket.create_server((self.host, self.port), family=self.family)
         except OSError as error:
+            await self.log.close()
             raise self.refusal(error) from error
         listener.setblocking(False)
         self.http.add_socket(listener)
@@ -127,11 +164,11 @@ class ChatServer:
         return ChatkitError(f"Can't listen on {self.host} port {self.port}: {error.strerror}.")
 
     async def stop(self) -> None:
-        """Stop listening, and close every socket with code 1001."""
+        """Stop listening, close every socket with code 1001, and then the log."""
         self.http.stop()
         await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
-        self.http = HTTPServer(self.http.request_callback)  # a stopped one would not stop again
-        channels = [channel for channel in self.room.members if isinstance(channel, ChatSocket)]
+        self.http = self.make_http(self.http.request_callback)  # a stopped one can't stop again
+        channels = [visitor for visitor in self.rooms.visitors if isinstance(visitor, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
         with suppress(TimeoutError):
@@ -140,6 +177,7 @@ class ChatServer:
         for channel in channels:
             channel.cut()
             await channel.closed.wait()
+        await self.log.close()
 
 
 class LaunchedServer:
@@ -195,7 +233,8 @@ class LaunchedServer:
     @property
     def members(self) -> list[str]:
         """Return the names of those who are connected."""
-        return sorted(self.server.room.members.copy().values())
+        rooms = tuple(self.server.rooms.open.values())  # the server's thread may change them
+        return sorted(name for room in rooms for name in tuple(room.members.values()))
 
     def __repr__(self) -> str:
         """Return where it serves and who is there."""
@@ -208,7 +247,8 @@ class LaunchedServer:
         """Return the same with links that work, here and behind a Hub."""
         if not self.thread.is_alive():
             return "<p>chatkit has stopped.</p>"
-        page, proxied = page_link(self.port), proxy_path(self.port)
+        query = self.server.query
+        page, proxied = page_link(self.port) + query, proxy_path(self.port) + query
         here = escape(", ".join(self.members) or "nobody yet")
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
         return (
@@ -221,30 +261,30 @@ class LaunchedServer:
 _launched: dict[int | None, LaunchedServer] = {}
 
 
-def launch(port: int | None = None, codec: str = "json") -> LaunchedServer:
+def launch(port: int | None = None, **options: Any) -> LaunchedServer:
     """Start a server in the background of a notebook and return it. Lesson 03.
 
     Called again it replaces the one before, on the same port; clients come back by themselves.
     With no `port` it takes 8765 or the next free one; a port asked for must be free, else
-    ChatkitError.
+    ChatkitError. `options` are ChatServer's: codec, log, token and so on.
     """
-    codec_named(codec)  # a wrong name is told before anything is stopped
+    ChatServer(port or 0, **options)  # wrong options are told before anything is stopped
     ports = [*range(PORT, PORT + PORTS_TRIED)] if port is None else [port]
     for key, before in list(_launched.items()):
         if port in (key, before.port):
             _launched.pop(key).stop()
             ports.insert(0, before.port)
-    server = launch_on_first(ports, codec)
+    server = launch_on_first(ports, options)
     _launched[server.port if port == 0 else port] = server
     return server
 
 
-def launch_on_first(ports: Sequence[int], codec: str) -> LaunchedServer:
+def launch_on_first(ports: Sequence[int], options: Mapping[str, Any]) -> LaunchedServer:
     """Launch on the first port that is free; raise the last port's ChatkitError if none is."""
     for port in ports:
         note = "" if port == ports[0] else f"Port {ports[0]} is taken, so this is port {port}."
         try:
-            return LaunchedServer(ChatServer(port, codec=codec), note)
+            return LaunchedServer(ChatServer(port, **options), note)
         except PortTakenError as error:
             refusal = error
     raise refusal

@@ -107,7 +107,7 @@ class ChatWidget(ipywidgets.VBox):
         words = {
             "connecting": "Connecting …",
             "connected": f"Connected as {self.client.name or 'a guest'}",
-            "cut off": f"No chat answers at {self.client.url}: trying again …",
+            "cut off": f"No chat answers at {self.client.place}: trying again …",
             "closed": "Closed",
         }
         self.list.name = self.client.name
@@ -135,4 +135,4 @@ class ChatWidget(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         """Return what a notebook shows where it can't draw widgets."""
-        return f"ChatWidget({self.client.url}): run this cell to chat"
+        return f"ChatWidget({self.client.place}): run this cell to chat"

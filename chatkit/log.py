@@ -1,0 +1,319 @@
+"""A room's log: append to it, read it, follow it. In memory, or in SQLite. Lesson 09."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from chatkit.messages import ChatkitError, FrameError, Message
+
+KEPT = 1000  # messages a room that a MemoryLog keeps
+MAX_WAITING = 10_000  # messages that wait for a SqliteLog's disk; past it senders are told
+LOCK_TIMEOUT = 2.0  # seconds to wait for another program that has locked the database
+
+T = TypeVar("T")
+Follower = Callable[[Sequence[Message]], None]
+Doubles = dict[str, Message]  # the messages whose keys were there already, by key
+
+
+class LogError(FrameError):
+    """The log can't be written or read just now; what was asked has not happened."""
+
+    def __init__(self, detail: str, key: str | None = None) -> None:
+        super().__init__("log_unavailable", detail, key)
+
+
+class Log(Protocol):
+    """What has been said in each room, numbered 1, 2, 3 … without gaps. Lesson 09.
+
+    `identity` is another one when ids begin again; `lasting` says whether the messages outlive
+    the server.
+    """
+
+    identity: str
+    lasting: bool
+
+    async def open(self) -> None:
+        """Make ready; raise ChatkitError if that can't be done."""
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+
+    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
+        """Number the messages and keep all of them, or none.
+
+        Once they are safe the room's followers get those that are new, and the future holds the
+        earlier messages of keys that came again; or it raises LogError.
+        """
+
+    async def span(self, room: str) -> tuple[int, int]:
+        """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
+
+    async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
+        """Return up to `limit` messages that follow the id `after`, oldest first.
+
+        Followers have got them before.
+        """
+
+    def follow(self, room: str, follower: Follower) -> None:
+        """Have a function called with all that is appended from now on, in order."""
+
+    def unfollow(self, room: str, follower: Follower) -> None:
+        """Call it no more."""
+
+
+class Followers:
+    """Who wants to hear of what is appended, by room. Lesson 09."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[str, list[Follower]] = defaultdict(list)
+
+    def follow(self, room: str, follower: Follower) -> None:
+        """Have a function called with all that is appended from now on, in order."""
+        self.of[room].append(follower)
+
+    def unfollow(self, room: str, follower: Follower) -> None:
+        """Call it no more."""
+        self.of[room].remove(follower)
+        if not self.of[room]:
+            del self.of[room]
+
+    def tell(self, room: str, messages: Sequence[Message]) -> None:
+        """Call all that follow the room."""
+        if messages:
+            for follower in tuple(self.of.get(room, ())):
+                follower(messages)
+
+
+class Shelf:
+    """The messages of one room in memory: the last thousand. Lesson 09."""
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+        self.newest = 0
+        self.messages: deque[Message] = deque()
+        self.keys: Doubles = {}
+
+    def put(self, message: Message) -> Message:
+        """Number a message and keep it in place of the oldest, if there are too many."""
+        self.newest += 1
+        message = msgspec.structs.replace(message, id=self.newest)
+        self.messages.append(message)
+        if message.key:
+            self.keys[message.key] = message
+        if len(self.messages) > self.kept:
+            oldest = self.messages.popleft()
+            self.keys.pop(oldest.key or "", None)
+        return message
+
+
+class MemoryLog(Followers):
+    """A log that lasts as long as its server, and keeps a thousand messages a room. Lesson 09."""
+
+    lasting = False
+
+    def __init__(self, kept: int = KEPT) -> None:
+        super().__init__()
+        self.identity = secrets.token_hex(8)
+        self.kept = kept
+        self.shelves: dict[str, Shelf] = {}
+
+    async def open(self) -> None:
+        """Do nothing: memory is always there."""
+
+    async def close(self) -> None:
+        """Do nothing: nothing is ever under way."""
+
+    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
+        """Number and keep the messages, tell the followers, and return a future that is done."""
+        if room not in self.shelves:
+            self.shelves[room] = Shelf(self.kept)
+        shelf = self.shelves[room]
+        new, doubles = [], {}
+        for message in messages:
+            if message.key in shelf.keys:
+                doubles[message.key] = shelf.keys[message.key]
+            else:
+                new.append(shelf.put(message))
+        self.tell(room, new)
+        done: asyncio.Future[Doubles] = asyncio.get_running_loop().create_future()
+        done.set_result(doubles)
+        return done
+
+    async def span(self, room: str) -> tuple[int, int]:
+        """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
+        shelf = self.shelves.get(room) or Shelf(self.kept)
+        return shelf.newest - len(shelf.messages) + 1, shelf.newest
+
+    async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
+        """Return up to `limit` messages that follow the id `after`, oldest first."""
+        oldest, newest = await self.span(room)
+        start = max(after + 1 - oldest, 0)
+        return [*islice(self.shelves[room].messages, start, start + limit)] if newest else []
+
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS log (identity TEXT NOT NULL, owner TEXT NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS messages (
+        room TEXT NOT NULL, id INTEGER NOT NULL, key TEXT,
+        name TEXT NOT NULL, time REAL NOT NULL, message TEXT NOT NULL,
+        PRIMARY KEY (room, id), UNIQUE (room, key)
+    ) WITHOUT ROWID""",
+)
+MESSAGE = "SELECT message, id, name, time, key FROM messages WHERE room = ? AND"
+SPAN = """SELECT coalesce((SELECT min(id) FROM messages WHERE room = :room), 1),
+                 coalesce((SELECT max(id) FROM messages WHERE room = :room), 0)"""
+
+
+class Waiting(NamedTuple):
+    """Messages on their way to the disk, and the future of who appended them."""
+
+    room: str
+    messages: Sequence[Message]
+    done: asyncio.Future[Doubles]
+
+
+class SqliteLog(Followers):
+    """A log in a file: what a follower has heard survives even `kill -9`. Lesson 09.
+
+    One thread reads and writes; what arrives while it is busy goes into one transaction.
+    """
+
+    lasting = True
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.identity = ""
+        self.owner = secrets.token_hex(8)
+        self.waiting: list[Waiting] = []
+        self.backlog = 0  # messages that wait
+        self.writer: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the file, or make it; raise ChatkitError if that can't be done."""
+        self.thread = ThreadPoolExecutor(1, "chatkit log")
+        try:
+            await self.run(self.connect)
+        except LogError as error:
+            self.thread.shutdown()
+            raise ChatkitError(f"Can't keep the log in {self.path}: {error.__cause__}.") from error
+
+    async def close(self) -> None:
+        """Write what waits, and close the file."""
+        if self.writer:
+            await self.writer
+        await self.run(self.db.close)
+        self.thread.shutdown()
+
+    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
+        """Number the messages and keep all of them, or none; the future is done once they are."""
+        done: asyncio.Future[Doubles] = asyncio.get_running_loop().create_future()
+        if self.backlog > MAX_WAITING:
+            done.set_exception(LogError("The log is behind: send it again in a moment."))
+            return done
+        self.backlog += len(messages)
+        self.waiting.append(Waiting(room, messages, done))
+        if self.writer is None:
+            self.writer = asyncio.create_task(self.write())
+        return done
+
+    async def span(self, room: str) -> tuple[int, int]:
+        """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
+        return await self.run(self.find_span, room)
+
+    async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
+        """Return up to `limit` messages that follow the id `after`, oldest first."""
+        return await self.run(self.find, "id > ? ORDER BY id LIMIT ?", room, after, limit)
+
+    async def run(self, job: Callable[..., T], *args: Any) -> T:
+        """Do a job in the thread of the database; raise LogError if the database can't."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.thread, job, *args)
+        except sqlite3.Error as error:
+            detail = f"The log does not answer just now ({error}): try again in a moment."
+            raise LogError(detail) from error
+
+    async def write(self) -> None:
+        """Store all that waits in one transaction, tell of it, and again until nothing waits."""
+        while self.waiting:
+            batch, self.waiting, self.backlog = self.waiting, [], 0
+            try:
+                stored = await self.run(self.store, batch)
+            except LogError as error:
+                for item in batch:
+                    item.done.set_exception(error)
+            else:
+                for item, (new, doubles) in zip(batch, stored, strict=True):
+                    self.tell(item.room, new)
+                    item.done.set_result(doubles)
+        self.writer = None
+
+    # What follows runs in the thread.
+
+    def connect(self) -> None:
+        """Open the database, make its tables, and take it over from the server before."""
+        self.db = sqlite3.connect(
+            self.path, LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
+        with self.db:
+            self.db.execute("BEGIN IMMEDIATE")
+            for table in SCHEMA:
+                self.db.execute(table)
+            if not self.db.execute("UPDATE log SET owner = ?", (self.owner,)).rowcount:
+                new = (secrets.token_hex(8), self.owner)
+                self.db.execute("INSERT INTO log (identity, owner) VALUES (?, ?)", new)
+            [(self.identity,)] = self.db.execute("SELECT identity FROM log")
+
+    def store(self, batch: Sequence[Waiting]) -> list[tuple[list[Message], Doubles]]:
+        """Store a batch in one transaction; return what is new and what was there, for each."""
+        with self.db:
+            self.db.execute("BEGIN IMMEDIATE")
+            [(owner,)] = self.db.execute("SELECT owner FROM log")
+            if owner != self.owner:
+                raise LogError(f"Another server writes to {self.path} now: this one can't.")
+            return [self.put(item.room, item.messages) for item in batch]
+
+    def put(self, room: str, messages: Sequence[Message]) -> tuple[list[Message], Doubles]:
+        """Insert a room's messages, but none whose key is there already."""
+        _, newest = self.find_span(room)
+        new: list[Message] = []
+        doubles: Doubles = {}
+        for message in messages:
+            if message.key and (earlier := self.find("key = ?", room, message.key)):
+                doubles[message.key] = earlier[0]
+                continue
+            newest += 1
+            new.append(message := msgspec.structs.replace(message, id=newest))
+            row = (room, message.id, message.key, message.name, message.time, message.message)
+            self.db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", row)
+        return new, doubles
+
+    def find(self, condition: str, room: str, *values: Any) -> list[Message]:
+        """Return a room's messages that meet a condition."""
+        return [Message(*row) for row in self.db.execute(f"{MESSAGE} {condition}", (room, *values))]
+
+    def find_span(self, room: str) -> tuple[int, int]:
+        """Return the ids of the oldest and of the newest message of a room."""
+        [(oldest, newest)] = self.db.execute(SPAN, {"room": room})
+        return oldest, newest
+
+
+def open_log(address: str) -> Log:
+    """Return the log at `memory` or `sqlite:PATH`; raise ChatkitError for anything else."""
+    scheme, _, path = address.partition(":")
+    if scheme == "memory" and not path:
+        return MemoryLog()
+    if scheme == "sqlite" and path:
+        return SqliteLog(path)
+    raise ChatkitError(f"There is no log {address!r}: choose memory, or sqlite:chat.db.")
