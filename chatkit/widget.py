@@ -15,17 +15,27 @@ import traitlets
 from chatkit.client import ChatClient, State
 from chatkit.messages import ChatkitError, Message
 from chatkit.paths import STATIC
+from chatkit.presence import Presence
 
 SHOWN = 10  # messages, as many as the guide's buffer
 
 
 class MessageList(anywidget.AnyWidget):
-    """The last ten messages, drawn by the page's own `view.js`. The guide's `message-list`."""
+    """The last ten messages and who is here, drawn by the page's own `view.js`. Lesson 05.
+
+    The guide's `message-list`.
+    """
 
     _esm = STATIC / "view.js"
     _css = STATIC / "chat.css"
     messages = traitlets.List(traitlets.Dict()).tag(sync=True)
+    pending = traitlets.List(traitlets.Dict()).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
+    room = traitlets.Unicode().tag(sync=True)
+    members = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    count = traitlets.Int().tag(sync=True)
+    typing = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    news = traitlets.Unicode().tag(sync=True)
     limit = traitlets.Int(SHOWN).tag(sync=True)
 
     def add(self, message: Message) -> None:
@@ -41,45 +51,52 @@ class MessageInput(anywidget.AnyWidget):
     placeholder = traitlets.Unicode("Type in a message and press Enter").tag(sync=True)
     enabled = traitlets.Bool(True).tag(sync=True)
 
-    def __init__(self, submit: Callable[[str], object]) -> None:
+    def __init__(self, submit: Callable[[str], object], typing: Callable[[], object]) -> None:
         super().__init__()
         self.submit = submit
+        self.typing = typing
         self.on_msg(self.receive)
 
     def receive(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
-        """Take what the browser sends for one Enter: `{"text": …}`."""
-        self.submit(content["text"])
+        """Take what the browser sends: `{"text": …}` for one Enter, or that one is typing."""
+        match content:
+            case {"text": str(text)}:
+                self.submit(text)
+            case {"typing": True}:
+                self.typing()
 
     def give_back(self, text: str) -> None:
         """Put a text that could not be sent back into the field, before what was typed since."""
         self.send({"unsent": text})
 
 
-_places: dict[tuple[str, str], ChatWidget] = {}
+_places: dict[tuple[str, str, str], ChatWidget] = {}
 
 
 class ChatWidget(ipywidgets.VBox):
     """A chat in a notebook, with a client of its own. The guide's `home-page` and `init!`.
 
     `url` is the address of the page. Where no server answers it says so, and goes on trying.
-    A chat has one widget for each name: made again, as when a cell is run again, it takes the
-    place of the one before.
+    A room has one widget for each name: made again, as when a cell is run again, it takes the
+    place of the one before. Lessons 05 and 08.
     """
 
-    def __init__(self, url: str, name: str = "") -> None:
+    def __init__(self, url: str, name: str = "", room: str = "") -> None:
         self.loop = asyncio.get_running_loop()
-        self.client = ChatClient(url, name)
+        self.client = ChatClient(url, name, room=room, last=SHOWN)
         self.list = MessageList()
         self.status = ipywidgets.HTML()
-        self.input = MessageInput(self.submit)
+        self.input = MessageInput(self.submit, self.tell_typing)
         super().__init__([self.list, self.status, self.input])
         self.add_class("chatkit").add_class("chatkit-widget")
-        self.client.on_message(self.list.add)
+        self.presence = Presence(self.show_presence)
+        self.client.on_message(self.show_message)
+        self.client.on_event(self.presence.hear)
         self.client.on_error(self.show_error)
         self.client.on_state(self.show_state)
         self.show_state("connecting")
-        self.joining = asyncio.create_task(self.join(_places.get((url, name))))
-        _places[url, name] = self
+        self.joining = asyncio.create_task(self.join(_places.get((url, name, room))))
+        _places[url, name, room] = self
 
     async def join(self, before: ChatWidget | None) -> None:
         """Connect, once the widget before this one has left and its name is free."""
@@ -93,17 +110,44 @@ class ChatWidget(ipywidgets.VBox):
         """Send what was typed, on the client's loop: Jupyter may call from another thread."""
         asyncio.run_coroutine_threadsafe(self.send_message(text), self.loop)
 
+    def tell_typing(self) -> None:
+        """Tell the others that one is typing."""
+        asyncio.run_coroutine_threadsafe(self.client.typing(), self.loop)
+
     async def send_message(self, text: str) -> None:
         """Send a message, or give the text back and show why it could not be sent."""
         try:
             await self.client.send(text)
-            self.show_state(self.client.state)
         except ChatkitError as error:
             self.input.give_back(text)
             self.show_error(str(error))
+        else:
+            self.show_state(self.client.state)
+            self.show_pending()
+
+    def show_message(self, message: Message) -> None:
+        """Show a message; it is no longer on its way, and its sender has typed it."""
+        self.list.add(message)
+        self.show_pending(but=message.key)
+        self.presence.stop_typing(message.name)
+
+    def show_pending(self, but: str | None = None) -> None:
+        """Show what is on its way to the server."""
+        waiting = self.client.outbox.unconfirmed.values()
+        self.list.pending = [
+            {"key": message.key, "message": message.message}
+            for message in waiting
+            if message.key != but
+        ]
+
+    def show_presence(self) -> None:
+        """Show who is here, who came and went, and who is typing."""
+        self.list.room = self.client.room
+        self.list.members, self.list.count = self.client.members, self.client.count
+        self.list.typing, self.list.news = self.presence.typing, self.presence.news
 
     def show_state(self, state: State) -> None:
-        """Show the state of the line in words; text can be sent only while it stands."""
+        """Show the state of the line in words; a text that is sent meanwhile waits for the line."""
         words = {
             "connecting": "Connecting …",
             "connected": f"Connected as {self.client.name or 'a guest'}",
@@ -111,11 +155,15 @@ class ChatWidget(ipywidgets.VBox):
             "closed": "Closed",
         }
         self.list.name = self.client.name
-        self.input.enabled = state == "connected"
+        self.input.enabled = state != "closed"
         self.show(state, words[state])
 
     def show_error(self, sentence: str) -> None:
-        """Show what went wrong."""
+        """Show what went wrong; a text that the server will never take comes back."""
+        for waiting in self.list.pending:
+            if waiting["key"] not in self.client.outbox.unconfirmed:
+                self.input.give_back(waiting["message"])
+        self.show_pending()
         self.show("error", sentence)
 
     def show(self, kind: str, words: str) -> None:

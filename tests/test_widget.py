@@ -52,8 +52,8 @@ async def make() -> AsyncIterator[Make]:
     """A function that makes ChatWidgets; they have left when the test is over."""
     made: list[ChatWidget] = []
 
-    def make_one(url: str, name: str = "") -> ChatWidget:
-        made.append(ChatWidget(url, name))
+    def make_one(url: str, name: str = "", room: str = "") -> ChatWidget:
+        made.append(ChatWidget(url, name, room))
         return made[-1]
 
     yield make_one
@@ -87,10 +87,15 @@ async def shows(chat: ChatWidget, *texts: str) -> None:
     await until(chat.list, "messages", lambda shown: [m["message"] for m in shown] == list(texts))
 
 
+def browser_says(box: MessageInput, **content: Any) -> None:
+    """Hand over what the browser sends."""
+    data = {"method": "custom", "content": content}
+    box.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+
 def press_enter(box: MessageInput, text: str) -> None:
     """Hand over what the browser sends for one Enter."""
-    data = {"method": "custom", "content": {"text": text}}
-    box.comm.handle_msg({"content": {"data": data}, "buffers": []})
+    browser_says(box, text=text)
 
 
 def told(widget: ipywidgets.Widget) -> list[dict[str, Any]]:
@@ -98,9 +103,14 @@ def told(widget: ipywidgets.Widget) -> list[dict[str, Any]]:
     return [message["content"] for message in widget.comm.sent if message.get("method") == "custom"]
 
 
+def members(server: ChatServer) -> list[str]:
+    """The names of all that are in some room."""
+    return sorted(name for room in server.rooms.open.values() for name in room.members.values())
+
+
 async def are_here(server: ChatServer, *names: str) -> None:
     """Wait until these people are in the room, and nobody else."""
-    await becomes(lambda: sorted(server.room.members.values()) == list(names))
+    await becomes(lambda: members(server) == list(names))
 
 
 def test_the_list_keeps_the_last_ten_the_newest_at_the_end():
@@ -130,14 +140,16 @@ def test_the_other_half_is_the_pages_own_file(kind: type, file: str):
 
 def test_each_enter_is_one_whole_text():
     heard: list[str] = []
-    box = MessageInput(heard.append)
+    box = MessageInput(heard.append, lambda: heard.append("typing"))
     for text in ("hello", "wor\nld", HOSTILE):
         press_enter(box, text)
-    assert heard == ["hello", "wor\nld", HOSTILE]
+    browser_says(box, typing=True)
+    browser_says(box, nonsense=1)
+    assert heard == ["hello", "wor\nld", HOSTILE, "typing"]
 
 
 def test_a_text_can_be_given_back():
-    box = MessageInput(str)
+    box = MessageInput(str, str)
     box.give_back("hello")
     assert told(box) == [{"unsent": "hello"}]
 
@@ -176,10 +188,11 @@ async def test_the_line_tells_the_state_and_the_name_as_granted(server: ChatServ
     async with ChatClient(server.url, "Ada"):
         chat = make(server.url, "Ada")
         assert "Connecting …" in chat.status.value
-        assert not chat.input.enabled
         await reads(chat, "Connected as Ada-2")
         assert chat.input.enabled
         assert chat.list.name == "Ada-2"
+        await left(chat)
+        assert not chat.input.enabled
 
 
 async def test_where_no_server_is_it_says_so_and_goes_on_trying(make: Make):
@@ -187,10 +200,8 @@ async def test_where_no_server_is_it_says_so_and_goes_on_trying(make: Make):
     listener.close()
     chat = make(f"http://127.0.0.1:{port}/", "Ada")
     await reads(chat, f"No chat answers at http://127.0.0.1:{port}/: trying again …")
-    assert not chat.input.enabled
     server = await ChatServer(port).start()
     await reads(chat, "Connected as Ada")
-    assert chat.input.enabled
     await left(chat)
     await server.stop()
 
@@ -209,16 +220,70 @@ async def test_it_comes_back_after_a_cut(make: Make):
     await again.stop()
 
 
-async def test_a_text_that_a_cut_overtook_is_given_back(make: Make):
+async def test_a_text_that_is_typed_while_the_line_is_down_waits_for_it(make: Make):
     server = await ChatServer(port=0).start()
     chat = make(server.url, "Ada")
     await reads(chat, "Connected as Ada")
     await server.stop()
     await reads(chat, "No chat answers")
-    press_enter(chat.input, "precious")  # it was on its way from the browser
-    await reads(chat, "Not connected")
-    assert told(chat.input) == [{"unsent": "precious"}]
-    assert 'data-state="error"' in chat.status.value
+    press_enter(chat.input, "precious")
+    await until(chat.list, "pending", bool)
+    assert [waiting["message"] for waiting in chat.list.pending] == ["precious"]
+    again = await ChatServer(server.port).start()
+    await shows(chat, "precious")
+    assert chat.list.pending == []
+    assert told(chat.input) == []
+    await left(chat)
+    await again.stop()
+
+
+async def test_a_text_that_the_server_will_never_take_comes_back(make: Make):
+    async def refuse(socket: websockets.ServerConnection) -> None:
+        await socket.send(json.dumps({"event": "welcome", "name": "Ada", "room": "lobby"}))
+        async for text in socket:
+            no = {"error": "bad_message", "detail": "Not that.", "key": json.loads(text)["key"]}
+            await socket.send(json.dumps(no))
+
+    async with websockets.serve(
+        refuse, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("chatkit.json")]
+    ) as server:
+        chat = make(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "Ada")
+        await reads(chat, "Connected as Ada")
+        press_enter(chat.input, "rubbish")
+        await reads(chat, "Not that.")
+        assert told(chat.input) == [{"unsent": "rubbish"}]
+        assert chat.list.pending == []
+        assert 'data-state="error"' in chat.status.value
+        await left(chat)
+
+
+async def test_it_shows_who_is_here_who_comes_and_goes_and_who_types(
+    server: ChatServer, make: Make
+):
+    chat = make(server.url, "Ada", "python")
+    await until(chat.list, "members", lambda names: names == ["Ada"])
+    async with (
+        ChatClient(server.url, "Elsewhere"),
+        ChatClient(server.url, "Bob", room="python") as bob,
+    ):
+        await until(chat.list, "news", lambda news: news == "Bob joined")
+        assert (chat.list.room, chat.list.members, chat.list.count) == ("python", ["Ada", "Bob"], 2)
+        await bob.typing()
+        await until(chat.list, "typing", lambda names: names == ["Bob"])
+        browser_says(chat.input, typing=True)
+        await bob.send("typed")
+        await shows(chat, "typed")
+        assert chat.list.typing == []
+    await until(chat.list, "members", lambda names: names == ["Ada"])
+
+
+async def test_one_who_comes_in_sees_the_last_messages(server: ChatServer, make: Make):
+    async with ChatClient(server.url, "Bob") as bob:
+        for number in range(12):
+            await bob.send(str(number))
+        await bob.confirmed()
+    chat = make(server.url, "Ada")
+    await shows(chat, *map(str, range(2, 12)))
 
 
 async def test_a_text_that_cannot_be_written_is_given_back(server: ChatServer, make: Make):
