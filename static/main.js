@@ -1,10 +1,18 @@
 // Joins the parts of the page: the socket knows no page, the parts know no socket. Lesson 06.
 
 import { MessageInput } from "./message-input.js";
+import { CAPACITY, Outbox, randomMark } from "./outbox.js";
+import { Presence } from "./presence.js";
+import { RoomList } from "./rooms.js";
+import { Session, linkTo, roomOf } from "./session.js";
 import { ChatSocket, socketUrl } from "./socket.js";
-import { MessageList, avatar } from "./view.js";
+import { MessageList, People, QuietLine, avatar } from "./view.js";
 
 const STORED_NAME = "chatkit.name";
+const TITLE = document.title;
+const LATER = ["too_fast", "log_unavailable"]; // errors that pass: the message is sent again
+const MISSED = "Some messages from while you were away are gone.";
+const FULL = `${CAPACITY} messages wait to be sent. Your text stays here until there is room again.`;
 const find = (selector) => document.querySelector(selector);
 
 /** The name to ask for: from the page's address (?name=Ada), else the one used last. */
@@ -18,6 +26,9 @@ function wantedName() {
 }
 
 function storeName(name) {
+  const url = new URL(location.href);
+  url.searchParams.set("name", name);
+  if (location.search.includes("name=")) history.replaceState(null, "", url);
   try {
     localStorage.setItem(STORED_NAME, name);
   } catch {
@@ -59,19 +70,25 @@ function mountName(form, name, rename) {
   };
 }
 
-/** Returns `tell(sentence)`, which shows an error, or none for "". */
+/** Returns `tell(sentence, key)`, which shows an error, or takes it away: with "", only that on `key`. */
 function mountError(el) {
-  return (sentence) => {
+  let about;
+  return (sentence, key) => {
+    if (sentence === "" && key && key !== about) return;
+    about = key;
     el.textContent = sentence;
     el.hidden = sentence === "";
   };
 }
 
 /** The guide's `mount-components`: draws the parts and returns what the socket's news is told to. */
-function mountComponents(send, rename) {
+function mountComponents({ submit, rename, go, link }) {
   return {
+    people: new People(find("#people")),
     list: new MessageList(find("#messages")),
-    input: new MessageInput(find("#input"), send),
+    quiet: new QuietLine(find("#quiet")),
+    input: new MessageInput(find("#input"), submit),
+    rooms: new RoomList(find("#rooms"), { go, link }),
     state: mountState(find("#status")),
     error: mountError(find("#error")),
     grant: mountName(find("#who"), wantedName(), rename),
@@ -79,46 +96,129 @@ function mountComponents(send, rename) {
 }
 
 /** Hands a frame to the part that shows it. */
-function receive(frame, page) {
+function receive(frame, chat) {
+  chat.presence.hear(frame);
   if (frame.error) {
-    page.error(frame.detail ?? frame.error);
+    object(frame, chat);
   } else if (frame.event === "welcome") {
-    page.list.name = frame.name;
-    page.grant(frame.name);
-    page.state("connected", 0, frame.name);
+    enter(frame, chat);
+  } else if (frame.event === "rooms") {
+    chat.page.rooms.show({ rooms: frame.rooms });
   } else if ("message" in frame) {
-    page.list.add(frame);
-    if (!frame.name || frame.name === page.list.name) page.error("");
+    if (chat.session.isNew(frame)) chat.page.list.add(frame);
+    if (chat.outbox.take(frame.key)) chat.page.error("", frame.key);
+    showPending(chat);
   }
 }
 
-function send(socket, page, text) {
-  const sent = socket.send({ message: text });
-  if (!sent) page.error("Not connected just now. Your text stays here until it can be sent.");
-  return sent;
+/** A welcome: we are in a room, under a name; what was not confirmed goes again. */
+function enter(frame, { page, session, outbox, socket }) {
+  session.welcome(frame);
+  page.list.name = frame.name;
+  page.grant(frame.name);
+  page.state("connected", 0, frame.name);
+  if (frame.missed) page.list.add({ note: MISSED });
+  outbox.open(session.room);
+  socket.send({ event: "rooms" });
+}
+
+/** An error: its message is sent again later, or goes back into the field for good. */
+function object({ error, detail = error, key }, chat) {
+  const { page, outbox } = chat;
+  if (LATER.includes(error)) {
+    outbox.later(key);
+    if (key) page.error(detail, key);
+  } else {
+    const refused = outbox.take(key);
+    if (refused) page.input.giveBack(refused.message);
+    page.error(detail);
+    showPending(chat);
+  }
+}
+
+function showPending({ page, session, outbox }) {
+  page.list.showPending(outbox.pending(session.room));
+}
+
+function showPresence({ page, session, presence: { members, count, typing, news } }) {
+  page.people.show({ room: session.room, members, count, name: page.list.name });
+  page.quiet.show({ typing, news });
+  page.rooms.show({ here: session.room, count });
+}
+
+/** Keeps a text until it is confirmed; false if there is no room for it. */
+function submit(text, chat) {
+  const kept = chat.outbox.add(chat.session.room, text);
+  chat.page.error(kept ? "" : FULL);
+  showPending(chat);
+  return kept;
+}
+
+/** Begins a stay in a room; nothing of the one before remains on the page. */
+function visit(room, chat) {
+  const { name, token, client } = chat;
+  chat.session = new Session({ room, name, token, client });
+  document.title = `${room} · ${TITLE}`;
+  chat.page.list.clear();
+  chat.page.error("");
+  chat.presence.clear();
+  showPending(chat);
+  chat.socket.renew();
+}
+
+/** Goes to another room, as a link would, but without loading the page anew. */
+function go(room, chat) {
+  find("#rooms").hidePopover();
+  if (room === chat.session.room) return;
+  history.pushState(null, "", linkTo(room, location));
+  visit(room, chat);
+  chat.page.input.area.focus();
+}
+
+function rename(name, chat) {
+  storeName(name);
+  chat.name = chat.session.name = name;
+  chat.socket.renew();
 }
 
 /** The guide's `init!`: a socket and the parts of the page, joined. */
 function init() {
-  const address = (name) => socketUrl(location, name ? { name } : {});
-  const socket = new ChatSocket(address(wantedName()), {
-    onMessage: (frame) => receive(frame, page),
+  const token = new URLSearchParams(location.search).get("token");
+  const chat = { name: wantedName(), token, client: randomMark() };
+  chat.page = mountComponents({
+    submit: (text) => submit(text, chat),
+    rename: (name) => rename(name, chat),
+    go: (room) => go(room, chat),
+    link: (room) => linkTo(room, location),
+  });
+  chat.presence = new Presence(() => showPresence(chat));
+  chat.outbox = new Outbox((frame) => chat.socket.send(frame));
+  chat.socket = new ChatSocket(() => socketUrl(location, chat.session.query()), {
+    onMessage: (frame) => receive(frame, chat),
+    onRefused: (sentence) => chat.page.error(sentence),
     onState: (state, seconds) => {
-      page.state(state, seconds);
-      if (state === "connected") page.error("");
+      chat.page.state(state, seconds);
+      if (state === "connected") chat.page.error("");
+      else chat.outbox.close();
     },
   });
-  const rename = (name) => {
-    storeName(name);
-    socket.url = address(name);
-    socket.connect();
-  };
-  const page = mountComponents((text) => send(socket, page, text), rename);
-  socket.connect();
-  window.addEventListener("online", () => socket.wake());
-  document.addEventListener("visibilitychange", () => document.hidden || socket.wake());
+  chat.page.rooms.pending = (room) => chat.outbox.pending(room).length;
+  chat.page.input.onTyping = () => chat.socket.send({ event: "typing" });
+  visit(roomOf(location), chat);
+  follow(chat);
+}
+
+/** Keeps up with the browser: its address, its network, and whether anybody is looking. */
+function follow(chat) {
+  window.addEventListener("popstate", () => visit(roomOf(location), chat));
+  window.addEventListener("online", () => chat.socket.renew());
+  document.addEventListener("visibilitychange", () => document.hidden || chat.socket.wake());
+  window.addEventListener("beforeunload", (event) => {
+    if (chat.outbox.items.length > 0) event.preventDefault();
+  });
+  matchMedia("(width >= 56rem)").addEventListener("change", () => find("#rooms").hidePopover());
   // In a frame this would take the keys away from the notebook around it.
-  if (window.parent === window) page.input.area.focus();
+  if (window.parent === window) chat.page.input.area.focus();
 }
 
 init();

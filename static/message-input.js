@@ -4,6 +4,8 @@
 export const LONGEST = 4096;
 const NEAR = 200;
 
+const TELL_EVERY = 2000; // milliseconds between two signs of typing
+
 function element(tag, className, properties = {}) {
   return Object.assign(document.createElement(tag), { className }, properties);
 }
@@ -16,7 +18,8 @@ export function isSubmit(event) {
 
 /**
  * A text field with a Send button. `submit(text)` gets the whole text in one act;
- * the field is cleared then, unless `submit` returns false.
+ * the field is cleared then, unless `submit` returns false. `onTyping()` is called while one
+ * types, every two seconds at most.
  */
 export class MessageInput {
   constructor(el, submit, placeholder = "Type in a message and press Enter") {
@@ -30,9 +33,9 @@ export class MessageInput {
     this.form.append(this.area, this.left, this.button);
     this.form.dataset.lmSuppressShortcuts = "true"; // JupyterLab's keys rest while one types here.
     this.form.addEventListener("keydown", (event) => this.keydown(event));
-    this.form.addEventListener("input", () => this.refresh());
+    this.form.addEventListener("input", (event) => this.typed(event));
     this.form.addEventListener("submit", (event) => this.send(event));
-    Object.assign(this, { placeholder, enabled: true });
+    Object.assign(this, { placeholder, enabled: true, onTyping: () => {}, told: -Infinity });
     el.append(this.form);
   }
 
@@ -49,6 +52,13 @@ export class MessageInput {
   keydown(event) {
     event.stopPropagation();
     if (event.target === this.area && isSubmit(event)) this.send(event);
+  }
+
+  typed(event) {
+    this.refresh();
+    if (this.area.value.trim() === "" || event.timeStamp - this.told < TELL_EVERY) return;
+    this.told = event.timeStamp;
+    this.onTyping();
   }
 
   send(event) {
@@ -78,11 +88,13 @@ export class MessageInput {
 }
 
 /**
- * Sends `{text}` to the kernel for each message; `{unsent}` comes back if that could not be sent.
+ * Sends the kernel `{text}` for each message, and `{typing: true}` while one types; `{unsent}`
+ * comes back if a text could not be sent.
  * `placeholder` and `enabled` follow the model.
  */
 function render({ model, el }) {
   const input = new MessageInput(el, (text) => model.send({ text }));
+  input.onTyping = () => model.send({ typing: true });
   const update = () => {
     for (const trait of ["placeholder", "enabled"]) input[trait] = model.get(trait);
   };

@@ -1,6 +1,11 @@
 // The page's line to the server. It knows nothing of what the page looks like. Lesson 06.
 
 import { codecs } from "./codec.js";
+import { timers } from "./timers.js";
+
+const BEAT = 20_000; // milliseconds between two questions; one must be answered before the next
+const REFUSALS = [400, 403, 503];
+const ROOMS = { event: "rooms" };
 
 /** The address of the chat's socket: next to the page, whatever its prefix, as safe as the page. */
 export function socketUrl(location, query = {}) {
@@ -18,6 +23,16 @@ export function backoff(attempt, random = Math.random) {
   return random() * Math.min(30_000, 500 * 2 ** attempt);
 }
 
+/**
+ * The server's own sentence on why it lets no socket in at an address, or "". A browser tells
+ * nothing of a refused socket, but the same address asked over HTTP gives the same answer.
+ */
+export async function refusal(url, fetch = globalThis.fetch) {
+  const answer = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
+  const plain = answer.headers.get("Content-Type")?.startsWith("text/plain");
+  return plain && REFUSALS.includes(answer.status) ? answer.text() : "";
+}
+
 function decode(text, codec) {
   try {
     const frame = codec.decode(text);
@@ -25,56 +40,91 @@ function decode(text, codec) {
   } catch {
     // Told below: a frame that can't be read must not end the chat.
   }
-  return { error: "bad_frame", detail: "The server sent a frame that this page can't read." };
+  return { error: "unreadable", detail: "The server sent a frame that this page can't read." };
 }
 
 const browser = {
+  ...timers,
   WebSocket: globalThis.WebSocket,
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
+  refusal,
   random: Math.random,
+  onRefused: () => {},
 };
 
 /**
  * A WebSocket that comes back by itself.
  *
- * `onMessage(frame)` gets every decoded frame. `onState(state, seconds)` gets "connecting",
- * "connected" or "cut off"; `seconds` is the wait until the next try. `environment` replaces
- * WebSocket, setTimeout, clearTimeout or random in a test.
+ * `address()` is where it leads now. `onMessage(frame)` gets every decoded frame.
+ * `onState(state, seconds)` gets "connecting", "connected" or "cut off"; `seconds` is the wait
+ * until the next try. `onRefused(sentence)` gets the server's reason for letting us not in.
+ * `question` is sent now and then, to hear whether the line still stands. `environment` replaces
+ * WebSocket, setTimeout, clearTimeout, refusal or random in a test.
  */
 export class ChatSocket {
-  constructor(url, { onMessage, onState, ...environment }) {
-    Object.assign(this, browser, { url, onMessage, onState }, environment);
+  constructor(address, { onMessage, onState, question = ROOMS, ...environment }) {
+    Object.assign(this, browser, { address, onMessage, onState, question }, environment);
     this.attempt = 0;
-    this.socket = null;
-    this.timer = null;
+    this.socket = this.timer = this.beating = null;
   }
 
-  /** Opens a socket to `url`; the one before, if any, is closed and heard no more. */
+  /** Opens a socket to where `address()` leads; the one before, if any, is heard no more. */
   connect() {
     this.close();
-    const socket = new this.WebSocket(this.url, Object.keys(codecs));
-    socket.onopen = () => this.onState("connected");
+    const socket = new this.WebSocket(this.address(), Object.keys(codecs));
+    socket.onopen = () => this.opened();
     socket.onmessage = (event) => this.receive(event.data);
-    socket.onclose = () => this.retry();
+    socket.onclose = () => this.ended(socket.url);
     this.socket = socket;
+    this.beat();
     this.onState("connecting");
+  }
+
+  opened() {
+    this.isOpen = true;
+    this.onState("connected");
   }
 
   receive(text) {
     this.attempt = 0; // Not when it opens: a server that opens and hangs up must not be hammered.
+    this.asked = false;
     this.onMessage(decode(text, this.codec));
   }
 
+  /** Asks a question every 20 s; if nothing at all has come since the last one, the line is dead. */
+  beat() {
+    this.beating = this.setTimeout(() => {
+      if (this.asked) return this.retry();
+      this.asked = true;
+      this.send(this.question);
+      return this.beat();
+    }, BEAT);
+  }
+
+  ended(url) {
+    if (!this.isOpen) this.askWhy(url);
+    this.retry();
+  }
+
+  async askWhy(url) {
+    const sentence = await this.refusal(url).catch(() => ""); // Then nobody is there at all.
+    if (sentence && !this.isOpen) this.onRefused(sentence);
+  }
+
+  /** Waits, and connects again. */
   retry() {
+    this.close();
     const wait = backoff(this.attempt++, this.random);
     this.timer = this.setTimeout(() => this.connect(), wait);
     this.onState("cut off", Math.ceil(wait / 1000));
   }
 
-  /** Tries at once instead of waiting: the network is back, or somebody is looking again. */
+  /** Tries at once instead of waiting: somebody is looking again. */
   wake() {
-    if (this.timer === null) return;
+    if (this.timer !== null) this.renew();
+  }
+
+  /** Opens another socket at once, though the one before may look well: it may be dead. */
+  renew() {
     this.attempt = 0;
     this.connect();
   }
@@ -89,7 +139,9 @@ export class ChatSocket {
   /** Hangs up and stays so until `connect`. */
   close() {
     this.clearTimeout(this.timer);
-    this.timer = null;
+    this.clearTimeout(this.beating);
+    this.timer = this.beating = null;
+    this.isOpen = this.asked = false;
     if (!this.socket) return;
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
     this.socket.close();

@@ -1,10 +1,11 @@
-// The list of messages, for the page and, as an anywidget, for the notebook. Lessons 05 and 06.
+// What one sees of a room, for the page and, as an anywidget, for the notebook. Lessons 05 and 06.
 
 /** How many messages a list remembers; older ones are forgotten. */
 export const MEMORY = 1000;
 
 const GROUP_SECONDS = 5 * 60;
 const NEAR_BOTTOM = 30; // pixels
+const WAITS = "Waiting to be sent";
 
 const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat([], { month: "short", day: "numeric" });
@@ -46,6 +47,19 @@ export function avatar(name) {
   node.style.setProperty("--chatkit-hue", hue(name));
   node.setAttribute("aria-hidden", "true");
   return node;
+}
+
+/** Names as people list them: "Ada", "Ada and Bob", "Ada, Bob and 7 others". */
+export function listed(names) {
+  const others = names.length > 3 ? names.length - 2 : 0;
+  const words = others ? [...names.slice(0, 2), `${others} others`] : names;
+  return [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" and ");
+}
+
+/** Who is typing, in words. */
+export function typingWords(names) {
+  if (names.length > 2) return "Several people are typing…";
+  return names.length ? `${listed(names)} ${names.length > 1 ? "are" : "is"} typing…` : "";
 }
 
 /** True if a message goes on where the one before it left off: same name, within five minutes. */
@@ -111,14 +125,24 @@ export function drawMessage(message, previous, own) {
   return row;
 }
 
+/** A line between the messages, such as one that says that some are missing. */
+function drawNote(sentence) {
+  return element("li", "chatkit-note", sentence);
+}
+
 /** A list that shows the last `limit` messages, the newest at the bottom, and follows them there. */
 export class MessageList {
   constructor(el, { name = "", limit = 10 } = {}) {
     Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
-    this.list = element("ol", "chatkit-list");
-    this.log = element("div", "chatkit-log", this.earlier, this.empty, this.list);
+    this.list = element("ol", "chatkit-list chatkit-rows");
+    this.queue = element("ol", "chatkit-list chatkit-queue");
+    this.unsent = element("p", "chatkit-unsent");
+    this.unsent.hidden = true;
+    const waiting = element("div", "chatkit-waiting", this.queue, this.unsent);
+    waiting.setAttribute("aria-live", "off"); // Read out once: when it has become a message.
+    this.log = element("div", "chatkit-log", this.earlier, this.empty, this.list, waiting);
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
@@ -127,21 +151,60 @@ export class MessageList {
     this.pill = button("chatkit-pill", () => this.follow(), "New messages ↓");
     this.pill.addEventListener("click", () => this.log.focus({ preventScroll: true }));
     el.append(element("section", "chatkit chatkit-messages", this.log, this.pill));
-    new ResizeObserver(() => this.following && this.follow()).observe(this.log);
+    const resized = new ResizeObserver(() => this.following && this.follow());
+    for (const node of [this.log, waiting]) resized.observe(node);
   }
 
-  /** Appends a message; the reader's place stays unless it is the bottom or the message is theirs. */
+  /**
+   * Appends a message, or a `{note}` of our own between them; the reader's place stays unless it
+   * is the bottom or the message is theirs.
+   */
   add(message) {
     const own = Boolean(message.name) && message.name === this.name;
     const follow = own || this.atBottom();
-    const row = drawMessage(message, this.last, own);
+    const row = message.note ? drawNote(message.note) : drawMessage(message, this.last, own);
     this.last = message;
     this.rows.push(row);
     this.list.append(row);
     this.forget(this.rows.length - MEMORY);
     if (follow) this.follow();
     else this.pill.hidden = false;
+    this.arrange();
+  }
+
+  /** Shows what waits to be sent, `{key, message}` each, dimmed and after everything else. */
+  showPending(items) {
+    const rows = new Map([...this.queue.children].map((row) => [row.dataset.key, row]));
+    const added = items.filter(({ key }) => !rows.has(key)).map((item) => this.drawPending(item));
+    const keys = new Set(items.map(({ key }) => key));
+    for (const [key, row] of rows) if (!keys.has(key)) row.remove();
+    this.queue.append(...added);
+    this.unsent.textContent = items.length > 1 ? `${items.length} wait to be sent` : WAITS;
+    this.unsent.hidden = items.length === 0;
+    this.arrange();
+    if (added.length > 0) this.follow();
+  }
+
+  drawPending({ key, message }) {
+    const row = drawMessage({ name: this.name || "You", message }, undefined, true);
+    row.dataset.key = key;
+    return row;
+  }
+
+  /** Gives the first that waits a face, unless it goes on where the messages end. */
+  arrange() {
+    const goesOn = this.last?.name && this.last.name === this.name;
+    [...this.queue.children].forEach((row, index) => {
+      row.classList.toggle("chatkit-start", index === 0 && !goesOn);
+    });
     this.count();
+  }
+
+  /** Takes everything away: this is another room. */
+  clear() {
+    this.forget(this.rows.length);
+    this.showPending([]);
+    this.follow();
   }
 
   /** Takes the oldest `count` messages away. */
@@ -174,7 +237,7 @@ export class MessageList {
     const hidden = this.rows.length - this.list.childElementCount;
     this.earlier.textContent = `Show earlier messages (${hidden})`;
     this.earlier.hidden = hidden === 0;
-    this.empty.hidden = this.rows.length > 0;
+    this.empty.hidden = this.rows.length + this.queue.childElementCount > 0;
   }
 
   atBottom() {
@@ -191,6 +254,64 @@ export class MessageList {
   }
 }
 
+/** One line, "lobby · 3 here", that opens to the names of those who are here. */
+export class People {
+  constructor(el) {
+    this.room = element("span", "chatkit-room");
+    this.here = element("span", "chatkit-count");
+    const line = element("summary", "chatkit-line", this.room, this.here);
+    this.names = element("ul", "chatkit-names");
+    this.names.tabIndex = 0;
+    this.names.setAttribute("aria-label", "Who is here");
+    this.box = element("details", "chatkit chatkit-people", line, this.names);
+    this.box.addEventListener("toggle", () => this.draw());
+    el.append(this.box);
+    this.show({});
+  }
+
+  /** Draws a room's name, and of its `count` members those whose names are known. */
+  show({ room = "", members = [], count = members.length, name = "" }) {
+    Object.assign(this, { members, count, name });
+    this.box.hidden = room === "";
+    this.room.textContent = this.room.title = room;
+    this.here.textContent = count ? `${count} here` : "";
+    this.draw();
+  }
+
+  draw() {
+    if (!this.box.open) return;
+    const rows = this.members.map((name) => this.drawName(name));
+    const more = this.count - rows.length;
+    if (more > 0) rows.push(element("li", "chatkit-more", `and ${more} more`));
+    this.names.replaceChildren(...rows);
+  }
+
+  drawName(name) {
+    const text = element("span", "chatkit-member-name", name);
+    Object.assign(text, { dir: "auto", title: name });
+    const row = element("li", "chatkit-member", avatar(name), text);
+    if (name === this.name) row.append(element("span", "chatkit-you", "you"));
+    return row;
+  }
+}
+
+/** The quiet line below the messages: who is typing, and who came or went. */
+export class QuietLine {
+  constructor(el) {
+    this.typing = element("span", "chatkit-typing");
+    this.news = element("span", "chatkit-news");
+    this.news.setAttribute("aria-live", "polite");
+    this.line = element("p", "chatkit chatkit-quiet", this.typing, this.news);
+    el.append(this.line);
+    this.show({});
+  }
+
+  show({ typing = [], news = "" }) {
+    this.typing.textContent = typingWords(typing);
+    if (this.news.textContent !== news) this.news.textContent = news;
+  }
+}
+
 /** How many of `old` have left the front of the list that is now `next`. */
 function gone(old, next) {
   const fits = (count) => old.slice(count).every((text, index) => text === next[index]);
@@ -199,9 +320,26 @@ function gone(old, next) {
   return count;
 }
 
-/** Draws the model's `messages` and keeps up with them: new ones are added, the rest stays as it is. */
+/** Calls `listener` when one of a model's traits changes; returns the function that stops it. */
+function listen(model, traits, listener) {
+  const events = traits.map((trait) => `change:${trait}`);
+  events.forEach((event) => model.on(event, listener));
+  return () => events.forEach((event) => model.off(event, listener));
+}
+
+/**
+ * Draws a room as the model tells it. New `messages` are added, the rest stays as it is; `pending`
+ * are those not sent yet. A model without `room` shows messages alone.
+ */
 function render({ model, el }) {
-  const view = new MessageList(el, { name: model.get("name"), limit: model.get("limit") });
+  const get = (...traits) => {
+    const told = traits.filter((trait) => model.get(trait) !== undefined);
+    return Object.fromEntries(told.map((trait) => [trait, model.get(trait)]));
+  };
+  const people = new People(el);
+  const view = new MessageList(el, get("name", "limit"));
+  const quiet = new QuietLine(el);
+  quiet.line.hidden = model.get("typing") === undefined;
   let shown = [];
   const update = () => {
     const messages = model.get("messages").slice(-MEMORY);
@@ -211,19 +349,28 @@ function render({ model, el }) {
     messages.slice(shown.length - left).forEach((message) => view.add(message));
     shown = next;
   };
+  const wait = () => view.showPending(model.get("pending") ?? []);
+  const tell = () => {
+    people.show(get("room", "members", "count", "name"));
+    quiet.show(get("typing", "news"));
+  };
   const rename = () => {
     view.name = model.get("name");
-    view.forget(shown.length);
+    view.clear();
     shown = [];
     update();
+    wait();
   };
+  const stops = [
+    listen(model, ["messages"], update),
+    listen(model, ["pending"], wait),
+    listen(model, ["name"], rename),
+    listen(model, ["room", "members", "count", "name", "typing", "news"], tell),
+  ];
   update();
-  model.on("change:messages", update);
-  model.on("change:name", rename);
-  return () => {
-    model.off("change:messages", update);
-    model.off("change:name", rename);
-  };
+  wait();
+  tell();
+  return () => stops.forEach((stop) => stop());
 }
 
 export default { render };
