@@ -36,7 +36,24 @@ class MessageList(anywidget.AnyWidget):
     count = traitlets.Int().tag(sync=True)
     typing = traitlets.List(traitlets.Unicode()).tag(sync=True)
     news = traitlets.Unicode().tag(sync=True)
+    rooms = traitlets.Dict().tag(sync=True)
     limit = traitlets.Int(SHOWN).tag(sync=True)
+
+    def __init__(
+        self, go: Callable[[str], object] = str, look: Callable[[], object] = str, **traits: Any
+    ) -> None:
+        super().__init__(**traits)
+        self.go = go
+        self.look = look
+        self.on_msg(self.receive)
+
+    def receive(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """Take what the browser sends: one looks at the rooms, or chooses one: `{"room": …}`."""
+        match content:
+            case {"room": str(room)}:
+                self.go(room)
+            case {"look": True}:
+                self.look()
 
     def add(self, message: Message) -> None:
         """Add a message at the end and keep the last ten. The guide's `update-messages!`."""
@@ -83,20 +100,25 @@ class ChatWidget(ipywidgets.VBox):
 
     def __init__(self, url: str, name: str = "", room: str = "") -> None:
         self.loop = asyncio.get_running_loop()
-        self.client = ChatClient(url, name, room=room, last=SHOWN)
-        self.list = MessageList()
+        self.list = MessageList(self.go, self.ask_rooms)
         self.status = ipywidgets.HTML()
         self.input = MessageInput(self.submit, self.tell_typing)
         super().__init__([self.list, self.status, self.input])
         self.add_class("chatkit").add_class("chatkit-widget")
-        self.presence = Presence(self.show_presence)
-        self.client.on_message(self.show_message)
-        self.client.on_event(self.presence.hear)
-        self.client.on_error(self.show_error)
-        self.client.on_state(self.show_state)
-        self.show_state("connecting")
+        self.enter(ChatClient(url, name, room=room, last=SHOWN))
         self.joining = asyncio.create_task(self.join(_places.get((url, name, room))))
         _places[url, name, room] = self
+
+    def enter(self, client: ChatClient) -> None:
+        """Show what a client tells from now on."""
+        self.client = client
+        self.presence = Presence(self.show_presence)
+        client.on_message(self.show_message)
+        client.on_event(self.show_event)
+        client.on_error(self.show_error)
+        client.on_state(self.show_state)
+        self.list.messages = []
+        self.show_state("connecting")
 
     async def join(self, before: ChatWidget | None) -> None:
         """Connect, once the widget before this one has left and its name is free."""
@@ -105,6 +127,23 @@ class ChatWidget(ipywidgets.VBox):
             await asyncio.wrap_future(before.leaving)
         if self.comm:  # else closed meanwhile
             self.client.start()
+
+    def go(self, room: str) -> None:
+        """Go to another room."""
+        asyncio.run_coroutine_threadsafe(self.move(room), self.loop)
+
+    async def move(self, room: str) -> None:
+        """Leave this room, give back what could not be sent there, and enter another."""
+        before = self.client
+        await before.close()
+        for message in before.outbox.unconfirmed.values():
+            self.input.give_back(message.message)
+        self.enter(ChatClient(before.url, before.name, room=room, last=SHOWN))
+        self.client.start()
+
+    def ask_rooms(self) -> None:
+        """Ask which rooms there are now."""
+        asyncio.run_coroutine_threadsafe(self.client.ask_rooms(), self.loop)
 
     def submit(self, text: str) -> None:
         """Send what was typed, on the client's loop: Jupyter may call from another thread."""
@@ -139,6 +178,15 @@ class ChatWidget(ipywidgets.VBox):
             for message in waiting
             if message.key != but
         ]
+
+    def show_event(self, event: dict[str, Any]) -> None:
+        """Show who is here, what rooms there are, and who is typing."""
+        self.presence.hear(event)
+        match event:
+            case {"event": "rooms", "rooms": rooms}:
+                self.list.rooms = rooms
+            case {"event": "welcome"}:
+                self.ask_rooms()
 
     def show_presence(self) -> None:
         """Show who is here, who came and went, and who is typing."""

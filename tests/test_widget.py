@@ -87,10 +87,10 @@ async def shows(chat: ChatWidget, *texts: str) -> None:
     await until(chat.list, "messages", lambda shown: [m["message"] for m in shown] == list(texts))
 
 
-def browser_says(box: MessageInput, **content: Any) -> None:
+def browser_says(widget: ipywidgets.Widget, **content: Any) -> None:
     """Hand over what the browser sends."""
     data = {"method": "custom", "content": content}
-    box.comm.handle_msg({"content": {"data": data}, "buffers": []})
+    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 
 def press_enter(box: MessageInput, text: str) -> None:
@@ -241,8 +241,9 @@ async def test_a_text_that_the_server_will_never_take_comes_back(make: Make):
     async def refuse(socket: websockets.ServerConnection) -> None:
         await socket.send(json.dumps({"event": "welcome", "name": "Ada", "room": "lobby"}))
         async for text in socket:
-            no = {"error": "bad_message", "detail": "Not that.", "key": json.loads(text)["key"]}
-            await socket.send(json.dumps(no))
+            if key := json.loads(text).get("key"):
+                no = {"error": "bad_message", "detail": "Not that.", "key": key}
+                await socket.send(json.dumps(no))
 
     async with websockets.serve(
         refuse, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("chatkit.json")]
@@ -275,6 +276,39 @@ async def test_it_shows_who_is_here_who_comes_and_goes_and_who_types(
         await shows(chat, "typed")
         assert chat.list.typing == []
     await until(chat.list, "members", lambda names: names == ["Ada"])
+
+
+async def test_one_can_go_to_another_room(server: ChatServer, make: Make):
+    async with ChatClient(server.url, "Bob", room="python") as bob:
+        await bob.send("here we talk of Python")
+        chat = make(server.url, "Ada")
+        await until(chat.list, "rooms", lambda rooms: rooms == {"lobby": 1, "python": 1})
+        press_enter(chat.input, "hello, lobby")
+        await shows(chat, "hello, lobby")
+        browser_says(chat.list, room="python")
+        await shows(chat, "here we talk of Python")
+        await until(chat.list, "members", lambda names: names == ["Bob", "Ada"])
+        assert chat.list.room == "python"
+        press_enter(chat.input, "hello, Python")
+        await shows(chat, "here we talk of Python", "hello, Python")
+
+
+async def test_a_text_that_could_not_leave_does_not_go_to_another_room(make: Make):
+    server = await ChatServer(port=0).start()
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    await server.stop()
+    await reads(chat, "No chat answers")
+    press_enter(chat.input, "for the lobby")
+    await until(chat.list, "pending", bool)
+    browser_says(chat.list, room="python")
+    await becomes(lambda: told(chat.input) == [{"unsent": "for the lobby"}])
+    again = await ChatServer(server.port).start()
+    await until(chat.list, "room", lambda room: room == "python")
+    assert await again.log.span("python") == (1, 0)
+    assert chat.list.messages == chat.list.pending == []
+    await left(chat)
+    await again.stop()
 
 
 async def test_one_who_comes_in_sees_the_last_messages(server: ChatServer, make: Make):
