@@ -121,6 +121,8 @@ class Room:
 
     def send(self, visitor: Visitor, message: Message) -> None:
         """Sign and date a member's message; it goes to the log with all that comes in this turn."""
+        if visitor not in self.members:  # the last words of a ghost: they come by the new line too
+            return
         name = self.members[visitor]
         message = msgspec.structs.replace(message, id=0, name=name, time=time.time())
         if not self.arrived:
@@ -152,7 +154,8 @@ class Room:
 
     def typing(self, visitor: Visitor) -> None:
         """Tell the others that one is typing."""
-        self.notify(self.watchers, {"event": "typing", "name": self.members[visitor]}, visitor)
+        if name := self.members.get(visitor):
+            self.notify(self.watchers, {"event": "typing", "name": name}, visitor)
 
     def announce(self, event: str, name: str) -> None:
         """Tell all who hear events who has joined or left."""

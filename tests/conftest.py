@@ -6,13 +6,14 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import hypothesis
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chatkit.codecs import JSON, Codec
 from chatkit.server import ChatServer
@@ -37,32 +38,68 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-async def server(caplog: pytest.LogCaptureFixture) -> AsyncIterator[ChatServer]:
+def options() -> dict[str, Any]:
+    """What `server` is given besides its port: parametrize this to have it otherwise."""
+    return {}
+
+
+@pytest.fixture
+async def server(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[ChatServer]:
     """A started server on a free port, stopped afterwards; it may have logged no error."""
-    server = await ChatServer(port=0).start()
-    yield server
-    await server.stop()
+    async with serving(**options) as server:
+        yield server
     records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
     assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
 
 
+@asynccontextmanager
+async def serving(**options: Any) -> AsyncIterator[ChatServer]:
+    """A server with options of its own, started on a free port and stopped afterwards."""
+    server = await ChatServer(**{"port": 0} | options).start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
 @pytest.fixture
 async def join(server: ChatServer) -> AsyncIterator[Join]:
-    """A function that lets an independent client into the room and returns it, welcomed.
+    """A function that lets an independent client in and returns it, welcomed.
 
-    `codec=None` makes it a plain one, that offers no subprotocol. Closed afterwards.
+    `codec=None` makes it a plain one, that offers no subprotocol. Other keywords are for the
+    query (`room="kitchen"`). Closed afterwards.
     """
     async with AsyncExitStack() as stack:
 
-        async def join(name: str = "", codec: Codec | None = JSON, **more: Any) -> ClientConnection:
-            url = f"ws://127.0.0.1:{server.port}/ws?name={quote(name)}"
-            offered = {"subprotocols": [codec.subprotocol]} if codec else {}
-            client = await stack.enter_async_context(connect(url, **offered | more))
-            if client.subprotocol:
-                await client.recv()
+        async def join(
+            name: str = "", codec: Codec | None = JSON, origin: str | None = None, **query: Any
+        ) -> ClientConnection:
+            client = await stack.enter_async_context(
+                connect(
+                    socket_url(server, name=name, **query),
+                    subprotocols=[codec.subprotocol] if codec else None,
+                    origin=origin,
+                )
+            )
+            if codec:
+                client.welcome = codec.decode(await client.recv())
             return client
 
         yield join
+
+
+def socket_url(server: ChatServer, **query: Any) -> str:
+    """The address of a server's socket, on loopback; None stands for no such field."""
+    asked = {key: value for key, value in query.items() if value is not None}
+    host = f"[{server.host}]" if ":" in server.host else "127.0.0.1"
+    return f"ws://{host}:{server.port}/ws?{urlencode(asked)}"
+
+
+def members(server: ChatServer, room: str = "lobby") -> list[str]:
+    """The names of those who are in a room, in the order in which they came."""
+    return list(server.rooms.open[room].members.values()) if room in server.rooms.open else []
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -72,11 +109,41 @@ async def until(true: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def say(client: ClientConnection, text: str) -> None:
+async def say(client: ClientConnection, text: str, key: str | None = None) -> None:
     """Send a chat message as JSON."""
-    await client.send(json.dumps({"message": text}))
+    await client.send(json.dumps({"message": text} | ({"key": key} if key else {})))
 
 
-async def hear(client: ClientConnection) -> Any:
-    """Return the next frame, read as JSON."""
-    return json.loads(await client.recv())
+async def hear(client: ClientConnection, codec: Codec = JSON) -> Any:
+    """Return the next frame that is no event: a message or an error."""
+    while "event" in (frame := codec.decode(await client.recv())):
+        pass
+    return frame
+
+
+async def hear_event(client: ClientConnection, event: str, codec: Codec = JSON) -> Any:
+    """Return the next event of a kind, whatever comes before it."""
+    while (frame := codec.decode(await client.recv())).get("event") != event:
+        pass
+    return frame
+
+
+async def end_of(client: ClientConnection) -> int:
+    """Return the code with which the server closes a client, whatever comes before it."""
+    with pytest.raises(ConnectionClosed) as end:
+        while True:
+            await client.recv()
+    assert end.value.rcvd
+    return end.value.rcvd.code
+
+
+async def refused(server: ChatServer, **options: Any) -> tuple[int, str]:
+    """Return the status and the words with which a server refuses a client.
+
+    `origin` is the page's; other keywords are for the query.
+    """
+    origin = options.pop("origin", None)
+    with pytest.raises(InvalidStatus) as refusal:
+        await connect(socket_url(server, **options), origin=origin)
+    response = refusal.value.response
+    return response.status_code, response.body.decode()

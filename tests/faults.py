@@ -37,12 +37,12 @@ class BareClient:
 
     @classmethod
     async def open(cls, url: str, *headers: str) -> Self:
-        """Shake hands with the chat whose page is at `url`, and read no further."""
+        """Shake hands with the chat whose page is at `url`, asking for what is in its query."""
         address = urlsplit(url)
         client = cls(*await asyncio.open_connection(address.hostname, address.port))
         key = base64.b64encode(os.urandom(16)).decode()
         lines = (
-            "GET /ws HTTP/1.1",
+            f"GET /ws?{address.query} HTTP/1.1",
             f"Host: {address.netloc}",
             "Upgrade: websocket",
             "Connection: Upgrade",
