@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -13,82 +13,56 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
 
 from chatkit.broadcaster import Broadcaster
-from chatkit.client import ChatClient
 from chatkit.lessons.checking import NotYetError, exercise
-from chatkit.server import ChatServer
 
 VISITORS = 20
-DEAD = 50  # so many that some stand before the living, whatever the order of the set
+END = "that was all"
 
 
 @exercise(
     "02-1",
-    "spaces at the ends go first; then a name is compared with the others', capitals or not.",
-    "a name that is taken keeps its own spelling and gets -2; if that is taken too, -3. "
-    "And where a wish ends in a number already, that number goes first.",
+    "notify_clients can leave a channel out, and this handler is one.",
+    "the line is self.broadcaster.notify_clients(text, but=self).",
 )
-async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
-    """Connect a client for each wish, and compare the names that the room gave."""
-    wanted, called = answer
-    if not wanted:
-        raise NotYetError("at least one name in `wanted`", "none")
-    server = await ChatServer(port=0).start()
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(server.stop)
-        for name in wanted:
-            await stack.enter_async_context(ChatClient(server.url, name))
-        granted = list(server.room.members.values())
-    if len(called) != len(granted):
-        raise NotYetError(f"{len(granted)} names in `called`", f"{len(called)}")
-    pairs = zip(called, granted, strict=True)
-    wrong = [str(number) for number, (mine, theirs) in enumerate(pairs, 1) if mine != theirs]
-    if wrong:
-        raise NotYetError("the names that the room gives", f"others at place {', '.join(wrong)}")
-    return f"the room called them {', '.join(granted)}, as you said."
+async def others_hear(handler: type[WebSocketHandler]) -> str:
+    """Three clients; the first one says that it is typing."""
+    broadcaster, visits = Broadcaster(), Visits()
+    async with clients_of(watched(handler, visits), 3, broadcaster=broadcaster) as clients:
+        await clients[0].write_message("Ada is typing")
+        await visits.said.acquire()
+        visits.raise_failure()
+        heard = await all_heard(broadcaster, clients)
+    if heard[0]:
+        raise NotYetError("silence at the one who types", f"it heard {heard[0]}")
+    if heard[1:] != [["Ada is typing"]] * 2:
+        raise NotYetError("the others to hear 'Ada is typing' once each", f"they heard {heard[1:]}")
+    return "the two others heard that Ada is typing, and Ada did not."
 
 
 @exercise(
     "02-2",
-    "loop over a copy of broadcaster.channels, leave one out, and mind those that fail.",
-    "inside the loop: `if channel is not sender:`, and there a `try` around channel.send(text) "
-    "alone. A `try` around the whole loop ends it at the first dead line.",
+    "both are broadcasts; the newcomer is left out of the first by `but`.",
+    'in open, below the line there: self.broadcaster.notify_clients("somebody came", but=self). '
+    'In on_close, below the line there, the same with "somebody left".',
 )
-async def others_hear(notify_others: Callable[[Any, Any, str], object]) -> str:
-    """Three clients, among many dead lines that leave when they fail; the first client speaks."""
-    if asyncio.iscoroutinefunction(notify_others):
-        raise NotYetError("a plain `def`: it is called without await", "an `async def`")
-    broadcaster = Broadcaster()
-    failures: list[Exception] = []
-
-    class Handler(WebSocketHandler):
-        def open(self) -> None:
-            broadcaster.connect(self)
-
-        def on_message(self, text: str | bytes) -> None:
-            for _ in range(DEAD):
-                broadcaster.connect(DeadChannel(broadcaster))
-            try:
-                notify_others(broadcaster, self, str(text))
-            except Exception as error:
-                failures.append(error)
-            broadcaster.notify_clients("that was all")
-
-        def on_close(self) -> None:
-            broadcaster.disconnect(self)
-
-        def send(self, text: str) -> None:
-            self.write_message(text)
-
-    async with clients_of(Handler, 3) as clients:
-        await clients[0].write_message("hello, you")
-        heard = [await all_until(client, "that was all") for client in clients]
-    if failures:
-        raise failures[0]
-    if heard[0]:
-        raise NotYetError("silence at the sender", f"it heard {heard[0]}")
-    if heard[1:] != [["hello, you"]] * 2:
-        raise NotYetError("the others to hear 'hello, you' once each", f"they heard {heard[1:]}")
-    return f"two others heard it once each, the sender did not, past {DEAD} dead lines."
+async def others_hear_the_door(handler: type[WebSocketHandler]) -> str:
+    """Three clients come, and the last one leaves."""
+    broadcaster, visits = Broadcaster(), Visits()
+    async with clients_of(watched(handler, visits), 3, broadcaster=broadcaster) as clients:
+        visits.raise_failure()
+        coming = await all_heard(broadcaster, clients)
+        clients.pop().close()
+        await visits.left.acquire()
+        visits.raise_failure()
+        leaving = await all_heard(broadcaster, clients)
+    came, left = "somebody came", "somebody left"
+    if came in coming[2]:
+        raise NotYetError(f"“{came}” for those who were there", "it for the newcomer, too")
+    if coming != [[came, came], [came], []]:
+        raise NotYetError(f"the first of three to hear “{came}” twice", f"it heard {coming[0]}")
+    if leaving != [[left], [left]]:
+        raise NotYetError(f"the two who stayed to hear “{left}” once", f"they heard {leaving}")
+    return f"three came and one left: the first heard “{came}” twice, and “{left}” once."
 
 
 @exercise(
@@ -98,35 +72,15 @@ async def others_hear(notify_others: Callable[[Any, Any, str], object]) -> str:
 )
 async def nobody_stays_behind(handler: type[WebSocketHandler]) -> str:
     """Twenty clients come and go; the broadcaster must know them, and then forget them."""
-    broadcaster = Broadcaster()
-    failures: list[Exception] = []
-    came, left = asyncio.Semaphore(0), asyncio.Semaphore(0)
-
-    class Watched(handler):  # type: ignore[valid-type, misc]
-        def open(self) -> None:
-            super().open()
-            came.release()
-
-        def on_connection_close(self) -> None:
-            super().on_connection_close()
-            left.release()
-
-        def on_close(self) -> None:
-            try:
-                super().on_close()
-            except Exception as error:
-                failures.append(error)
-
-    async with clients_of(Watched, VISITORS, broadcaster=broadcaster) as clients:
-        for _ in clients:
-            await came.acquire()
+    broadcaster, visits = Broadcaster(), Visits()
+    async with clients_of(watched(handler, visits), VISITORS, broadcaster=broadcaster) as clients:
+        visits.raise_failure()
         here = len(broadcaster.channels)
         for client in clients:
             client.close()
         for _ in clients:
-            await left.acquire()
-    if failures:
-        raise failures[0]
+            await visits.left.acquire()
+    visits.raise_failure()
     if here != VISITORS:
         raise NotYetError(f"{VISITORS} channels while they were here", str(here))
     if broadcaster.channels:
@@ -134,19 +88,48 @@ async def nobody_stays_behind(handler: type[WebSocketHandler]) -> str:
     return f"{VISITORS} came and went, and left nothing behind."
 
 
-class DeadChannel:
-    """A channel that can't be written to, and leaves when that is tried."""
+class Visits:
+    """What happened to a learner's handler, and its errors; Tornado would print those."""
 
-    def __init__(self, broadcaster: Broadcaster) -> None:
-        self.broadcaster = broadcaster
+    def __init__(self) -> None:
+        self.said, self.left = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        self.failures: list[Exception] = []
 
-    def send(self, text: str) -> None:
-        """Fail, and leave."""
-        self.broadcaster.disconnect(self)
-        raise ConnectionError("the line is dead")
+    def call(self, method: Callable[..., object], *args: object) -> None:
+        """Call one of the learner's methods."""
+        try:
+            answer = method(*args)
+            if asyncio.iscoroutine(answer):
+                answer.close()  # or Python warns that nobody awaited it
+                raise NotYetError(f"a plain `def {method.__name__}`", "an `async def`")
+        except Exception as error:
+            self.failures.append(error)
 
-    def close(self) -> None:
-        """Do nothing: it is dead already."""
+    def raise_failure(self) -> None:
+        """Raise the first error, if there was one."""
+        if self.failures:
+            raise self.failures[0]
+
+
+def watched(handler: type[WebSocketHandler], visits: Visits) -> type[WebSocketHandler]:
+    """Return the learner's handler, with what happens to it written down."""
+
+    class Watched(handler):  # type: ignore[valid-type, misc]
+        def open(self) -> None:
+            visits.call(super().open)
+
+        def on_message(self, text: str | bytes) -> None:
+            visits.call(super().on_message, text)
+            visits.said.release()
+
+        def on_close(self) -> None:
+            visits.call(super().on_close)
+
+        def on_connection_close(self) -> None:
+            super().on_connection_close()
+            visits.left.release()
+
+    return Watched
 
 
 @asynccontextmanager
@@ -166,9 +149,20 @@ async def clients_of(
         server.stop()
 
 
-async def all_until(client: WebSocketClientConnection, end: str) -> list[str]:
-    """Return what a client heard before the text `end`."""
+async def all_heard(
+    broadcaster: Broadcaster, clients: list[WebSocketClientConnection]
+) -> list[list[str]]:
+    """Return what each client has heard by now."""
+    if len(broadcaster.channels) != len(clients):
+        came = str(len(broadcaster.channels))
+        raise NotYetError(f"{len(clients)} channels in the set, one for each who is here", came)
+    broadcaster.notify_clients(END)
+    return [await all_until_end(client) for client in clients]
+
+
+async def all_until_end(client: WebSocketClientConnection) -> list[str]:
+    """Return what a client heard before the end."""
     heard = []
-    while (text := await client.read_message()) not in (end, None):
+    while (text := await client.read_message()) not in (END, None):
         heard.append(str(text))
     return heard

@@ -1,3 +1,4 @@
 # Exercise 02-1
-wanted = ["Bob", "  BOB ", "Bob-2"]
-called = ["Bob", "BOB-2", "Bob-3"]
+class Typing(Callbacks):
+    def on_message(self, text):
+        self.broadcaster.notify_clients(text, but=self)

@@ -1,9 +1,9 @@
 # Exercise 02-2
-def notify_others(broadcaster, sender, text):
-    for channel in tuple(broadcaster.channels):
-        if channel is not sender:
-            try:
-                channel.send(text)
-            except Exception:
-                broadcaster.disconnect(channel)
-                channel.close()
+class Doorbell(Callbacks):
+    def open(self):
+        self.broadcaster.connect(self)
+        self.broadcaster.notify_clients("somebody came", but=self)
+
+    def on_close(self):
+        self.broadcaster.disconnect(self)
+        self.broadcaster.notify_clients("somebody left")
