@@ -41,8 +41,8 @@ def disconnect(self, channel: Channel) -> None:
 """
 NOTIFY = """
 @method_of(Broadcaster)
-def notify_clients(self, text: str) -> None:
-    for channel in tuple(self.channels):
+def notify_clients(self, text: str, but: Channel | None = None) -> None:
+    for channel in self.channels - {but}:
         try:
             channel.send(text)
         except Exception:
@@ -158,7 +158,7 @@ def test_same_compares_the_cells_that_were_run(shell: InteractiveShell, history:
             done.raise_error()
         return done.result
 
-    run("from chatkit.lessons import method_of, same; log = Channel = None")
+    run("from chatkit.lessons import method_of, same; log = None; Channel = object")
     run("%%capture\n'a cell that is no Python'", HEAD, CONNECT)
     for failing in ("class Broadcaster(", f"1 / 0\n{DISCONNECT}\n{NOTIFY}"):
         assert not shell.run_cell(failing, store_history=history).success
@@ -224,3 +224,13 @@ def test_constants_are_definitions_too():
         "PORT": "PORT: int = 8765",
         "HOST": "HOST = 'here'",
     }
+
+
+def test_methods_from_another_lesson_are_adopted_and_count_as_the_same():
+    class Broadcaster: ...
+
+    parity.adopt(Broadcaster, "__init__", "connect")
+    Broadcaster().connect(None)
+    verdict = compare("Broadcaster", ["class Broadcaster: pass"], parity._adopted[Broadcaster])
+    assert verdict.missing == ["Broadcaster.disconnect", "Broadcaster.notify_clients"]
+    assert not verdict.diffs

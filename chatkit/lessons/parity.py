@@ -7,10 +7,12 @@ import builtins
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from chatkit.lessons.slip import slip
 
@@ -20,9 +22,13 @@ TAUGHT = (
     "codecs",
     "wire",
     "broadcaster",
+    "gate",
+    "names",
+    "log",
     "room",
     "handlers",
     "server",
+    "outbox",
     "client",
     "widget",
     "links",
@@ -45,6 +51,21 @@ def method_of(cls: type) -> Callable[[Any], Any]:
         return function.__globals__.get(name, getattr(builtins, name, None))
 
     return add
+
+
+_adopted: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()
+
+
+def adopt(cls: type, *names: str) -> None:
+    """Give a class methods that chatkit's own has and another lesson builds; `same` knows of it."""
+    own = next(
+        getattr(import_module(f"chatkit.{module}"), cls.__name__)
+        for module in TAUGHT
+        if cls.__name__ in package_definitions(module)
+    )
+    for name in names:
+        setattr(cls, name, vars(own)[name])
+    _adopted[cls] = {f"{cls.__name__}.{name}" for name in names}
 
 
 def canon(node: ast.stmt) -> str:
@@ -175,15 +196,19 @@ def same(thing: Any) -> Sameness:
     for cell in _cells:
         with suppress(SyntaxError):  # a cell that failed defined nothing
             cells.append(shell.transform_cell(cell))
-    return compare(thing.__name__, cells)
+    return compare(thing.__name__, cells, _adopted.get(thing, ()))
 
 
-def compare(name: str, cells: list[str]) -> Sameness:
-    """Compare what cells define under a name with the package's definition of that name."""
+def compare(name: str, cells: list[str], adopted: Collection[str] = ()) -> Sameness:
+    """Compare what cells define under a name with the package's definition of that name.
+
+    `adopted` are methods that need no cell.
+    """
     for module in TAUGHT:
         theirs = part_of(name, package_definitions(module))
         if theirs:
-            return Sameness(name, part_of(name, learned(cells)), theirs)
+            given = {part: code for part, code in theirs.items() if part in adopted}
+            return Sameness(name, given | part_of(name, learned(cells)), theirs)
     raise LookupError(f"chatkit has no {name!r} to compare with.")
 
 
