@@ -118,6 +118,7 @@ class ChatWidget(ipywidgets.VBox):
         client.on_error(self.show_error)
         client.on_state(self.show_state)
         self.list.messages = []
+        self.show_pending()
         self.show_state("connecting")
 
     async def join(self, before: ChatWidget | None) -> None:
