@@ -92,7 +92,10 @@ class Gate:
         """
         if origin.casefold() in self.origins:
             return True
-        page = urlsplit(origin.casefold())
+        try:
+            page = urlsplit(origin.casefold())
+        except ValueError:  # no page has such an address
+            return False
         name = page.hostname or ""
         certain = self.any_name or is_address(name) or is_loopback(name)
         return certain and page.netloc == host.casefold()

@@ -181,5 +181,5 @@ def page_routes(folder: Path = STATIC) -> list[Any]:
     return [
         (r"/()", StaticFile, {"path": folder, "default_filename": "index.html"}),
         (r"/(favicon\.ico)", StaticFile, {"path": folder}),
-        (r"/static/(.*)", StaticFile, {"path": folder}),
+        (r"/static/([\w.-]+)", StaticFile, {"path": folder}),  # no %00, no way out of the folder
     ]

@@ -30,6 +30,7 @@ from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.room import Rooms
 
 HOST = "127.0.0.1"  # loopback: reachable from this machine alone
+EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}  # all addresses, and one to go to
 PORT = 8765
 PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
 PING_INTERVAL = 20  # seconds
@@ -75,6 +76,17 @@ def codec_named(name: str) -> Codec:
     return CODECS[name]
 
 
+def check_address(port: int, host: str, token: str) -> None:
+    """Raise ChatkitError if there is no such port, or no token where others can come in."""
+    if not 0 <= port <= 65535:
+        raise ChatkitError(f"There is no port {port}: choose one from 1 to 65535, or 0 for any.")
+    if not token and not is_loopback(host):
+        raise ChatkitError(
+            f"Others can reach {host or 'all addresses of this machine'}, so let a token keep "
+            "strangers out: token 'auto' makes one."
+        )
+
+
 class PortTakenError(ChatkitError):
     """Another program listens on the port."""
 
@@ -108,16 +120,8 @@ class ChatServer:
         rate: float | None = RATE,
         per_address: int | None = PER_ADDRESS,
     ) -> None:
-        if not 0 <= port <= 65535:
-            raise ChatkitError(
-                f"There is no port {port}: choose one from 1 to 65535, or 0 for any."
-            )
+        check_address(port, host, token)
         self.token = secrets.token_urlsafe() if token == "auto" else token
-        if not self.token and not is_loopback(host):
-            raise ChatkitError(
-                f"Others can reach {host or 'all addresses of this machine'}, so let a token keep "
-                "strangers out: token 'auto' makes one."
-            )
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
@@ -128,7 +132,12 @@ class ChatServer:
 
     def make_http(self, app: Any) -> HTTPServer:
         """Return an HTTP server that no slow or big request can hold up."""
-        return HTTPServer(app, idle_connection_timeout=HANDSHAKE_TIMEOUT, max_body_size=MAX_FRAME)
+        return HTTPServer(
+            app,
+            idle_connection_timeout=HANDSHAKE_TIMEOUT,
+            body_timeout=HANDSHAKE_TIMEOUT,
+            max_body_size=MAX_FRAME,
+        )
 
     @property
     def query(self) -> str:
@@ -137,8 +146,9 @@ class ChatServer:
 
     @property
     def url(self) -> str:
-        """Return the address of the page."""
-        host = f"[{self.host}]" if self.family == socket.AF_INET6 else self.host
+        """Return the address of the page, for programs on this machine."""
+        host = EVERYWHERE.get(self.host, self.host)
+        host = f"[{host}]" if self.family == socket.AF_INET6 else host
         return f"http://{host}:{self.port}/{self.query}"
 
     async def start(self) -> Self:
@@ -146,7 +156,7 @@ class ChatServer:
         await self.log.open()
         try:
             listener = socket.create_server((self.host, self.port), family=self.family)
-        except OSError as error:
+        except (OSError, TypeError, UnicodeError) as error:  # not all that names a host can be one
             await self.log.close()
             raise self.refusal(error) from error
         listener.setblocking(False)
@@ -154,14 +164,15 @@ class ChatServer:
         self.port = listener.getsockname()[1]
         return self
 
-    def refusal(self, error: OSError) -> ChatkitError:
+    def refusal(self, error: Exception) -> ChatkitError:
         """Return what holds the port back and what to do about it, in one sentence."""
-        if error.errno == errno.EADDRINUSE:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
             return PortTakenError(
                 f"Port {self.port} is held by {holder_of(self.port)}: stop that, "
                 "or choose another port (0 takes any free one)."
             )
-        return ChatkitError(f"Can't listen on {self.host} port {self.port}: {error.strerror}.")
+        reason = getattr(error, "strerror", None) or "that is no name of a machine"
+        return ChatkitError(f"Can't listen on {self.host} port {self.port}: {reason}.")
 
     async def stop(self) -> None:
         """Stop listening, close every socket with code 1001, and then the log."""
