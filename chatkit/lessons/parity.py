@@ -30,6 +30,7 @@ TAUGHT = (
     "server",
     "outbox",
     "client",
+    "presence",
     "widget",
     "links",
 )
