@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from html import escape
 from typing import Any
 
@@ -38,22 +38,6 @@ class MessageList(anywidget.AnyWidget):
     news = traitlets.Unicode().tag(sync=True)
     rooms = traitlets.Dict().tag(sync=True)
     limit = traitlets.Int(SHOWN).tag(sync=True)
-
-    def __init__(
-        self, go: Callable[[str], object] = str, look: Callable[[], object] = str, **traits: Any
-    ) -> None:
-        super().__init__(**traits)
-        self.go = go
-        self.look = look
-        self.on_msg(self.receive)
-
-    def receive(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
-        """Take what the browser sends: one looks at the rooms, or chooses one: `{"room": …}`."""
-        match content:
-            case {"room": str(room)}:
-                self.go(room)
-            case {"look": True}:
-                self.look()
 
     def add(self, message: Message) -> None:
         """Add a message at the end and keep the last ten. The guide's `update-messages!`."""
@@ -100,7 +84,8 @@ class ChatWidget(ipywidgets.VBox):
 
     def __init__(self, url: str, name: str = "", room: str = "") -> None:
         self.loop = asyncio.get_running_loop()
-        self.list = MessageList(self.go, self.ask_rooms)
+        self.list = MessageList()
+        self.list.on_msg(self.choose)
         self.status = ipywidgets.HTML()
         self.input = MessageInput(self.submit, self.tell_typing)
         super().__init__([self.list, self.status, self.input])
@@ -129,9 +114,25 @@ class ChatWidget(ipywidgets.VBox):
         if self.comm:  # else closed meanwhile
             self.client.start()
 
-    def go(self, room: str) -> None:
-        """Go to another room."""
-        asyncio.run_coroutine_threadsafe(self.move(room), self.loop)
+    def do(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have the client's loop do some work: Jupyter may call from another thread."""
+        asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def submit(self, text: str) -> None:
+        """Send what was typed."""
+        self.do(self.send_message(text))
+
+    def tell_typing(self) -> None:
+        """Tell the others that one is typing."""
+        self.do(self.client.typing())
+
+    def choose(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
+        """Do what the browser asks: `{"look": true}` for the rooms, `{"room": …}` to go there."""
+        match content:
+            case {"look": True}:
+                self.do(self.client.ask_rooms())
+            case {"room": str(room)}:
+                self.do(self.move(room))
 
     async def move(self, room: str) -> None:
         """Leave this room, give back what could not be sent there, and enter another."""
@@ -141,18 +142,6 @@ class ChatWidget(ipywidgets.VBox):
             self.input.give_back(message.message)
         self.enter(ChatClient(before.url, before.name, room=room, last=SHOWN))
         self.client.start()
-
-    def ask_rooms(self) -> None:
-        """Ask which rooms there are now."""
-        asyncio.run_coroutine_threadsafe(self.client.ask_rooms(), self.loop)
-
-    def submit(self, text: str) -> None:
-        """Send what was typed, on the client's loop: Jupyter may call from another thread."""
-        asyncio.run_coroutine_threadsafe(self.send_message(text), self.loop)
-
-    def tell_typing(self) -> None:
-        """Tell the others that one is typing."""
-        asyncio.run_coroutine_threadsafe(self.client.typing(), self.loop)
 
     async def send_message(self, text: str) -> None:
         """Send a message, or give the text back and show why it could not be sent."""
@@ -187,7 +176,7 @@ class ChatWidget(ipywidgets.VBox):
             case {"event": "rooms", "rooms": rooms}:
                 self.list.rooms = rooms
             case {"event": "welcome"}:
-                self.ask_rooms()
+                self.do(self.client.ask_rooms())
 
     def show_presence(self) -> None:
         """Show who is here, who came and went, and who is typing."""
