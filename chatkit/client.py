@@ -21,11 +21,13 @@ from chatkit.outbox import Outbox
 
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0  # seconds
+STEADY = 60.0  # seconds after which a line was a good one: then the waits begin anew
 CONNECT_TIMEOUT = 10.0  # seconds
 PING_INTERVAL = 20  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds that a server gets to answer a closing handshake
 RETRY_WAIT = 1.0  # seconds until a message that the server could not take goes out again
 INBOX = 1000  # messages that wait to be read; then the socket is not read on
+REFUSALS = (400, 403, 503)  # HTTP statuses by which a chat says that it lets somebody not in
 
 State = Literal["connecting", "connected", "cut off", "closed"]
 T = TypeVar("T")
@@ -36,10 +38,14 @@ def socket_url(url: str, **query: object) -> str:
 
     What is in `query`, and neither empty nor None, is asked for in the address.
     """
-    scheme, host, path, asked, _ = urlsplit(url)
+    try:
+        scheme, host, path, asked, _ = urlsplit(url)
+    except ValueError:  # a bracket that is not closed
+        scheme = host = path = asked = ""
     if scheme not in ("http", "https", "ws", "wss") or not host:
+        place = url.partition("?")[0]  # what follows may hold a token
         raise ChatkitError(
-            f"{url!r} is no address of a chat: it looks like http://127.0.0.1:8765/."
+            f"{place!r} is no address of a chat: it looks like http://127.0.0.1:8765/."
         )
     if scheme.startswith("http"):
         scheme, path = scheme.replace("http", "ws"), path.rstrip("/") + "/ws"
@@ -52,7 +58,7 @@ def backoff(attempt: int) -> float:
 
     The chance ("full jitter") keeps a thousand clients from coming back in the same instant.
     """
-    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2**attempt))
+    return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt, 32)))
 
 
 async def dial(address: str, subprotocol: str) -> WebSocketClientConnection:
@@ -74,10 +80,20 @@ def hang_up(calling: asyncio.Future[WebSocketClientConnection]) -> None:
         calling.result().close(1000)
 
 
+async def say_goodbye(connection: WebSocketClientConnection) -> None:
+    """Close a connection, and wait a moment for the server's goodbye."""
+    connection.close(1000)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            while await connection.read_message() is not None:
+                pass
+
+
 def refusal(place: str, error: HTTPClientError) -> str:
     """Return why a server let nobody in: its own sentence, if it gave one."""
     body = error.response.body.decode(errors="replace") if error.response else ""
-    return f"{place} does not let you in: {body.splitlines()[0] if body else error}"
+    reason = body.partition("\n")[0].strip() or str(error)
+    return f"{place} does not let you in: {reason}"
 
 
 class RefusedError(ChatkitError):
@@ -91,6 +107,17 @@ class ChatClient:
     `last` is how many earlier messages it gets on coming in.
     """
 
+    state: State = "closed"
+    connection: WebSocketClientConnection | None = None
+    task: asyncio.Task[Any] | None = None
+    attempt = 0
+    count = 0  # how many are in the room; `members` names no more than a hundred
+    log = ""
+    seen: int | None = None  # id of the last message that came, in that log
+    welcomed = False
+    resume_at = 0.0  # the loop's time before which nothing more is sent
+    reading = False
+
     def __init__(
         self, url: str, name: str = "", codec: Codec = JSON, *, room: str = "", last: int = 0
     ) -> None:
@@ -100,22 +127,12 @@ class ChatClient:
         self.codec = codec
         self.room = room
         self.last = last
-        self.state: State = "closed"
-        self.connection: WebSocketClientConnection | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.closings = 0
-        self.attempt = 0
-        self.members: list[str] = []
-        self.count = 0  # how many are in the room; `members` names no more than a hundred
         self.mark = secrets.token_hex(16)  # by it the server knows who comes back
-        self.log = ""
-        self.seen: int | None = None  # id of the last message that came, in that log
+        self.members: list[str] = []
         self.pace = Pace(None)
-        self.resume_at = 0.0  # the loop's time before which nothing more is sent
         self.outbox = Outbox()
         self.inbox: asyncio.Queue[Message] = asyncio.Queue(INBOX)
         self.news = asyncio.Event()
-        self.reading = False
         self.answers: set[asyncio.Future[Any]] = set()
         self.message_callbacks: list[Callable[[Message], object]] = []
         self.event_callbacks: list[Callable[[dict[str, Any]], object]] = []
@@ -139,7 +156,7 @@ class ChatClient:
         self.error_callbacks.append(callback)
 
     def on_state(self, callback: Callable[[State], object]) -> None:
-        """Have a function called with each new state, and when the server grants a name."""
+        """Have a function called with each new state; `connected` once the server has welcomed."""
         self.state_callbacks.append(callback)
 
     async def connect(self) -> Self:
@@ -149,11 +166,15 @@ class ChatClient:
                 f"This client is {self.state} already: close it first, or make another."
             )
         self.change_state("connecting")
+        dialing = self.task = asyncio.create_task(self.open())
         try:
-            self.connection = await self.open()
+            await dialing
         except BaseException:
-            self.change_state("closed")
-            raise
+            if self.task is dialing:  # else `close` has ended it
+                await self.close()
+                raise
+        if self.task is not dialing:
+            raise ChatkitError(f"The client was closed before {self.place} answered.")
         self.task = asyncio.create_task(self.run())
         return self
 
@@ -176,8 +197,11 @@ class ChatClient:
         return key
 
     async def confirmed(self) -> None:
-        """Wait until the server has everything that was sent."""
-        await self.outbox.emptied()
+        """Wait until the server has everything that was sent; raise ChatkitError once closed."""
+        while self.outbox.unconfirmed:
+            if self.state == "closed":
+                raise ChatkitError("The client is closed, and not all that was sent is confirmed.")
+            await self.outbox.changed()
 
     async def typing(self) -> None:
         """Tell the others that one is typing, if there is a line and it isn't too busy."""
@@ -193,20 +217,23 @@ class ChatClient:
         What was sent gets a moment to be confirmed; what is not stays in the outbox.
         """
         if self.connection:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, ChatkitError):
                 await asyncio.wait_for(self.confirmed(), CLOSE_TIMEOUT)
-        self.closings += 1
-        self.change_state("closed")
         task, connection = self.task, self.connection
         self.task = self.connection = None
-        if connection:
-            connection.close(1000)
+        self.change_state("closed")
+        self.outbox.news.set()
         if task:
-            await asyncio.wait([task], timeout=CLOSE_TIMEOUT if connection else 0)
             task.cancel()
+        if connection:
+            await say_goodbye(connection)
+        if task:
             await asyncio.wait([task])
-        if self.outbox.unconfirmed:
-            self.complain(f"{len(self.outbox.unconfirmed)} messages were not confirmed.")
+            if self.outbox.unconfirmed:
+                self.complain(
+                    f"The server has not confirmed {len(self.outbox.unconfirmed)} of "
+                    "the messages: connect again to send them."
+                )
 
     async def __aenter__(self) -> Self:
         """Connect for the length of an `async with`."""
@@ -240,23 +267,20 @@ class ChatClient:
         return self.url.partition("?")[0]
 
     async def open(self) -> WebSocketClientConnection:
-        """Return a new connection, welcomed; raise ChatkitError if no chat lets this client in."""
-        closings = self.closings
+        """Open a line and be welcomed; raise ChatkitError if no chat lets this client in."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 connection = await dial(self.address(), self.codec.subprotocol)
                 if connection.selected_subprotocol:  # else it is a plain server, without events
                     await self.be_welcomed(connection)
-        except HTTPClientError as error:
-            raise RefusedError(refusal(self.place, error)) from error
         except Exception as error:  # what answers there may say anything
+            if isinstance(error, HTTPClientError) and error.code in REFUSALS:
+                raise RefusedError(refusal(self.place, error)) from error
             raise ChatkitError(
                 f"No chat answers at {self.place} ({error}): is the server running? "
                 "Start it with launch() in a cell, or with chatkit serve."
             ) from error
-        if closings != self.closings:
-            connection.close(1000)
-            raise ChatkitError(f"The client was closed before {self.place} answered.")
+        self.connection = connection
         self.outbox.again(*self.outbox.unconfirmed)
         self.change_state("connected")
         return connection
@@ -269,53 +293,50 @@ class ChatClient:
     async def be_welcomed(self, connection: WebSocketClientConnection) -> None:
         """Read until the welcome; raise ChatkitError if the server hangs up instead."""
         self.welcomed = False
-        while not self.welcomed:
-            if (data := await connection.read_message()) is None:
-                raise ChatkitError("it hung up")
-            await self.receive(data)
+        try:
+            while not self.welcomed:
+                if (data := await connection.read_message()) is None:
+                    raise ChatkitError("it hung up before its welcome")
+                await self.receive(data)
+        finally:
+            if not self.welcomed:
+                connection.close()
 
     async def run(self) -> None:
-        """Talk until the connection is cut, wait, come back, and so on until closed."""
+        """Talk until the line is cut, wait, come back, and so on until `close` ends it."""
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
-                self.connection = self.connection or await self.open()
-                await self.talk(self.connection)
+                await self.talk(self.connection or await self.open())
             except RefusedError as error:
                 self.complain(str(error))
             except ChatkitError:
                 pass  # nothing answers: the state tells of it
-            if self.state == "closed":
-                return
-            if self.connection:
-                self.connection.close()
-                self.connection = None
+            if loop.time() - began > STEADY:
+                self.attempt = 0
             self.change_state("cut off")
             await asyncio.sleep(backoff(self.attempt))
             self.attempt += 1
 
     async def talk(self, connection: WebSocketClientConnection) -> None:
-        """Read what comes and send what waits until the connection ends."""
+        """Read what comes and send what waits until the line ends."""
         posting = asyncio.create_task(self.post(connection))
+        posting.add_done_callback(lambda _: connection.close())  # one who can't send comes back
         try:
-            await self.read(connection)
+            while (data := await connection.read_message()) is not None:
+                await self.receive(data)
         finally:
             posting.cancel()
-
-    async def read(self, connection: WebSocketClientConnection) -> None:
-        """Take in each frame until the connection ends."""
-        while (data := await connection.read_message()) is not None:
-            self.attempt = 0  # not when it opens: who opens and hangs up must not be hammered
-            try:
-                await self.receive(data)
-            except Exception as error:  # a codec may raise anything; the next frame may be sound
-                self.complain(f"A frame came that is no chat message. {error}")
+            self.connection = None
 
     async def post(self, connection: WebSocketClientConnection) -> None:
         """Send what is in the outbox, oldest first, no faster than the server wants it."""
         loop = asyncio.get_running_loop()
         with suppress(WebSocketClosedError):
             while True:
-                await self.outbox.filled()
+                while not self.outbox.due:
+                    await self.outbox.changed()
                 await asyncio.sleep(max(self.pace.wait(), self.resume_at - loop.time()))
                 self.pace.take()
                 if message := self.outbox.take():
@@ -331,14 +352,17 @@ class ChatClient:
 
     async def receive(self, data: str | bytes) -> None:
         """Decode one frame and hand it on. The guide's `receive-transit-msg!`."""
-        frame = self.codec.decode(data if isinstance(data, str) else data.decode(errors="replace"))
-        match frame:
-            case {"event": str()}:
-                self.take_event(frame)
-            case {"error": str(code), "detail": str(detail)}:
-                self.take_error(code, detail, frame.get("key"))
-            case _:
-                await self.take_message(read_message(frame))
+        text = data if isinstance(data, str) else data.decode(errors="replace")
+        try:
+            match frame := self.codec.decode(text):
+                case {"event": str()}:
+                    self.take_event(frame)
+                case {"error": str(code), "detail": str(detail)}:
+                    self.take_error(code, detail, frame.get("key"))
+                case _:
+                    await self.take_message(read_message(frame))
+        except Exception as error:  # a codec may raise anything; the next frame may be sound
+            self.complain(f"A frame came that is no chat message. {error}")
 
     def take_event(self, frame: dict[str, Any]) -> None:
         """Keep what an event tells, and hand it on."""
@@ -350,7 +374,6 @@ class ChatClient:
 
     def take_welcome(self, frame: dict[str, Any]) -> None:
         """Take the name that was granted, the pace, and from where messages come."""
-        self.welcomed = True
         self.name = frame["name"]
         self.room = frame.get("room", self.room)
         self.pace = Pace(frame.get("rate"), BURST / 2)  # half: what was late arrives in a heap
@@ -362,6 +385,7 @@ class ChatClient:
         self.log = log
         if frame.get("missed"):
             self.complain("Some messages from while you were away are gone.")
+        self.welcomed = True
 
     def take_error(self, code: str, detail: str, key: str | None) -> None:
         """Send again later what the server could not take; give up what it will never take."""
@@ -374,12 +398,13 @@ class ChatClient:
 
     async def take_message(self, message: Message) -> None:
         """Hand a message on, unless it came before; one's own is confirmed by it."""
-        if 0 < message.id <= (self.seen or 0):
-            self.outbox.confirm(message.key)
-            return
-        await self.deliver(message)
-        self.seen = message.id or self.seen
+        self.attempt = 0  # not as soon as the line stands: who hangs up then isn't hammered
         self.outbox.confirm(message.key)
+        if self.seen is None or not message.id:  # a plain server's: it may count anew any time
+            await self.deliver(message)
+        elif message.id > self.seen:
+            await self.deliver(message)
+            self.seen = message.id
 
     async def deliver(self, message: Message) -> None:
         """Keep a message until it is handed on; wait while too many are kept or being answered.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -18,6 +20,8 @@ from chatkit.messages import ChatkitError, FrameError, Message
 KEPT = 1000  # messages a room that a MemoryLog keeps
 MAX_WAITING = 10_000  # messages that wait for a SqliteLog's disk; past it senders are told
 LOCK_TIMEOUT = 2.0  # seconds to wait for another program that has locked the database
+
+journal = logging.getLogger("chatkit")
 
 T = TypeVar("T")
 Follower = Callable[[Sequence[Message]], None]
@@ -87,10 +91,12 @@ class Followers:
             del self.of[room]
 
     def tell(self, room: str, messages: Sequence[Message]) -> None:
-        """Call all that follow the room."""
-        if messages:
-            for follower in tuple(self.of.get(room, ())):
+        """Call all that follow the room; one that fails stops neither others nor the log."""
+        for follower in tuple(self.of.get(room, ())) if messages else ():
+            try:
                 follower(messages)
+            except Exception:
+                journal.exception("a follower of the room %s failed", room)
 
 
 class Shelf:
@@ -205,7 +211,10 @@ class SqliteLog(Followers):
             await self.run(self.connect)
         except LogError as error:
             self.thread.shutdown()
-            raise ChatkitError(f"Can't keep the log in {self.path}: {error.__cause__}.") from error
+            raise ChatkitError(
+                f"Can't keep the log in {self.path} ({error.__cause__}): choose a file that may "
+                "be written here and belongs to no other program."
+            ) from error
 
     async def close(self) -> None:
         """Write what waits, and close the file."""
@@ -238,7 +247,9 @@ class SqliteLog(Followers):
         """Do a job in the thread of the database; raise LogError if the database can't."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self.thread, job, *args)
-        except sqlite3.Error as error:
+        except LogError:
+            raise
+        except Exception as error:  # most are SQLite's, but whichever it is, nobody waits for ever
             detail = f"The log does not answer just now ({error}): try again in a moment."
             raise LogError(detail) from error
 
@@ -250,20 +261,30 @@ class SqliteLog(Followers):
                 stored = await self.run(self.store, batch)
             except LogError as error:
                 for item in batch:
-                    item.done.set_exception(error)
+                    with suppress(asyncio.InvalidStateError):  # nobody waits for it any more
+                        item.done.set_exception(error)
             else:
                 for item, (new, doubles) in zip(batch, stored, strict=True):
                     self.tell(item.room, new)
-                    item.done.set_result(doubles)
+                    with suppress(asyncio.InvalidStateError):
+                        item.done.set_result(doubles)
         self.writer = None
 
     # What follows runs in the thread.
 
     def connect(self) -> None:
-        """Open the database, make its tables, and take it over from the server before."""
+        """Open the database, and close it again if it can't be used."""
         self.db = sqlite3.connect(
             self.path, LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
+        try:
+            self.prepare()
+        except Exception:
+            self.db.close()
+            raise
+
+    def prepare(self) -> None:
+        """Make the tables, and take the log over from the server before."""
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
         with self.db:
@@ -274,6 +295,7 @@ class SqliteLog(Followers):
                 new = (secrets.token_hex(8), self.owner)
                 self.db.execute("INSERT INTO log (identity, owner) VALUES (?, ?)", new)
             [(self.identity,)] = self.db.execute("SELECT identity FROM log")
+            self.find("id = 0", "")  # fails here, not later, if the table is another program's
 
     def store(self, batch: Sequence[Waiting]) -> list[tuple[list[Message], Doubles]]:
         """Store a batch in one transaction; return what is new and what was there, for each."""

@@ -55,14 +55,7 @@ class Outbox:
         self.due.discard(key or "")
         return self.unconfirmed.get(key or "")
 
-    async def filled(self) -> None:
-        """Wait until a message has to go out."""
-        while not self.due:
-            self.news.clear()
-            await self.news.wait()
-
-    async def emptied(self) -> None:
-        """Wait until every message is confirmed."""
-        while self.unconfirmed:
-            self.news.clear()
-            await self.news.wait()
+    async def changed(self) -> None:
+        """Wait until a message has to go out, or one is confirmed."""
+        self.news.clear()
+        await self.news.wait()
