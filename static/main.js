@@ -127,7 +127,7 @@ function object({ error, detail = error, key }, chat) {
   const { page, outbox } = chat;
   if (LATER.includes(error)) {
     outbox.later(key);
-    if (key) page.error(detail, key);
+    if (key || error !== "too_fast") page.error(detail, key); // A sign of typing may be lost.
   } else {
     const refused = outbox.take(key);
     if (refused) page.input.giveBack(refused.message);

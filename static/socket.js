@@ -85,9 +85,11 @@ export class ChatSocket {
   }
 
   receive(text) {
-    this.attempt = 0; // Not when it opens: a server that opens and hangs up must not be hammered.
+    const frame = decode(text, this.codec);
+    // Not when it opens: a server that opens, complains and hangs up must not be hammered.
+    if (!frame.error) this.attempt = 0;
     this.asked = false;
-    this.onMessage(decode(text, this.codec));
+    this.onMessage(frame);
   }
 
   /** Asks a question every 20 s; if nothing at all has come since the last one, the line is dead. */

@@ -254,24 +254,31 @@ export class MessageList {
   }
 }
 
-/** One line, "lobby · 3 here", that opens to the names of those who are here. */
+/**
+ * One line, "lobby · 3 here", that opens to the names of those who are here; with a `go(room)` to
+ * call, to the other rooms as well.
+ */
 export class People {
-  constructor(el) {
+  constructor(el, go) {
     this.room = element("span", "chatkit-room");
     this.here = element("span", "chatkit-count");
     const line = element("summary", "chatkit-line", this.room, this.here);
     this.names = element("ul", "chatkit-names");
     this.names.tabIndex = 0;
     this.names.setAttribute("aria-label", "Who is here");
-    this.box = element("details", "chatkit chatkit-people", line, this.names);
+    this.rooms = element("ul", "chatkit-names");
+    this.rooms.setAttribute("aria-label", "Other rooms");
+    this.box = element("details", "chatkit chatkit-people", line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
     el.append(this.box);
+    this.go = go;
     this.show({});
   }
 
   /** Draws a room's name, and of its `count` members those whose names are known. */
-  show({ room = "", members = [], count = members.length, name = "" }) {
-    Object.assign(this, { members, count, name });
+  show({ room = "", members = [], count = members.length, name = "", rooms = {} }) {
+    const others = this.go ? Object.entries(rooms).filter(([other]) => other !== room) : [];
+    Object.assign(this, { members, count, name, others });
     this.box.hidden = room === "";
     this.room.textContent = this.room.title = room;
     this.here.textContent = count ? `${count} here` : "";
@@ -284,6 +291,14 @@ export class People {
     const more = this.count - rows.length;
     if (more > 0) rows.push(element("li", "chatkit-more", `and ${more} more`));
     this.names.replaceChildren(...rows);
+    this.rooms.replaceChildren(...this.others.map(([room, here]) => this.drawRoom(room, here)));
+    this.rooms.hidden = this.others.length === 0;
+  }
+
+  drawRoom(room, here) {
+    const node = button("chatkit-go", () => this.go(room), `${room} · ${here}`);
+    node.hidden = false;
+    return element("li", "", node);
   }
 
   drawName(name) {
@@ -329,14 +344,15 @@ function listen(model, traits, listener) {
 
 /**
  * Draws a room as the model tells it. New `messages` are added, the rest stays as it is; `pending`
- * are those not sent yet. A model without `room` shows messages alone.
+ * are those not sent yet. A model without `room` shows messages alone. Sends the kernel `{room}`
+ * when one wants to go to another.
  */
 function render({ model, el }) {
   const get = (...traits) => {
     const told = traits.filter((trait) => model.get(trait) !== undefined);
     return Object.fromEntries(told.map((trait) => [trait, model.get(trait)]));
   };
-  const people = new People(el);
+  const people = new People(el, (room) => model.send({ room }));
   const view = new MessageList(el, get("name", "limit"));
   const quiet = new QuietLine(el);
   quiet.line.hidden = model.get("typing") === undefined;
@@ -351,7 +367,7 @@ function render({ model, el }) {
   };
   const wait = () => view.showPending(model.get("pending") ?? []);
   const tell = () => {
-    people.show(get("room", "members", "count", "name"));
+    people.show(get("room", "members", "count", "name", "rooms"));
     quiet.show(get("typing", "news"));
   };
   const rename = () => {
@@ -365,7 +381,7 @@ function render({ model, el }) {
     listen(model, ["messages"], update),
     listen(model, ["pending"], wait),
     listen(model, ["name"], rename),
-    listen(model, ["room", "members", "count", "name", "typing", "news"], tell),
+    listen(model, ["room", "rooms", "members", "count", "name", "typing", "news"], tell),
   ];
   update();
   wait();

@@ -13,6 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from chatkit.codecs import JSON, TRANSIT
+from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket, page_routes
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer, LaunchedServer, log_request, make_app
@@ -144,22 +145,157 @@ def test_a_link_opens_a_window_that_knows_nothing_of_ours(ada: Page, grace: Page
 def test_the_page_comes_back_after_a_restart_and_says_so_on_the_way(
     server: LaunchedServer, serve: Serve, ada: Page, grace: Page, forgiven: list[str]
 ) -> None:
-    forgiven += ["WebSocket connection to"]
+    forgiven += ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED"]
     say(ada, "before")
     expect(texts(grace)).to_have_text(["before"])
     server.stop()
     for page in (ada, grace):
         expect(status(page)).to_contain_text("Cut off, trying again")
-    say(ada, "in between")
-    expect(field(ada)).to_have_value("in between")
+    say(ada, "in between", "and more")
+    expect(field(ada)).to_have_value("")
+    expect(texts(ada)).to_have_text(["before", "in between", "and more"])
+    expect(ada.get_by_text("2 wait to be sent")).to_be_visible()
     serve(ChatServer(port=server.port))
     expect(status(ada)).to_have_text("Connected as Ada", timeout=BACK)
     expect(status(grace)).to_have_text("Connected as Grace", timeout=BACK)
     expect(ada.get_by_role("alert")).to_be_hidden()
-    field(ada).press("Enter")
     say(ada, "after")
     for page in (ada, grace):
-        expect(texts(page)).to_have_text(["before", "in between", "after"])
+        expect(texts(page)).to_have_text(["before", "in between", "and more", "after"])
+    expect(ada.locator(".chatkit-queue li")).to_have_count(0)
+
+
+def test_nothing_is_lost_when_the_server_goes_and_its_log_stays(
+    serve: Serve, new_page: NewPage, forgiven: list[str], tmp_path: Path
+) -> None:
+    forgiven += ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED"]
+    log = f"sqlite:{tmp_path / 'chat.db'}"
+    server = serve(ChatServer(port=0, log=log))
+    ada, grace = join(new_page(), server.url), join(new_page(), server.url, "Grace")
+    said = [f"before {n}" for n in range(3)]
+    say(ada, *said)
+    expect(texts(grace)).to_have_text(said)
+    server.stop()
+    for page in (ada, grace):
+        expect(status(page)).to_contain_text("Cut off")
+    meanwhile = [f"meanwhile {n}" for n in range(3)]
+    say(ada, *meanwhile)
+    serve(ChatServer(port=server.port, log=log))
+    for page in (ada, grace):
+        expect(texts(page)).to_have_text(said + meanwhile, timeout=BACK)
+        expect(page.get_by_text("are gone")).to_have_count(0)
+    expect(ada.locator(".chatkit-queue li")).to_have_count(0)
+
+
+def test_a_newcomer_sees_what_was_said(
+    server: LaunchedServer, new_page: NewPage, ada: Page
+) -> None:
+    said = [f"message {n}" for n in range(12)]
+    say(ada, *said)
+    expect(texts(ada)).to_have_text(said[-10:])
+    late = join(new_page(), server.url, "Late")
+    expect(texts(late)).to_have_text(said[-10:])
+    late.get_by_role("button", name="Show earlier messages (2)").click()
+    expect(texts(late)).to_have_text(said)
+
+
+def test_the_network_is_back_and_so_is_the_page_with_what_it_missed(ada: Page, grace: Page) -> None:
+    sockets: list[WebSocket] = []
+    ada.on("websocket", lambda socket: sockets.append(socket))
+    say(grace, "one")
+    expect(texts(ada)).to_have_text(["one"])
+    ada.context.set_offline(True)
+    ada.context.set_offline(False)
+    ada.wait_for_function("navigator.onLine")
+    say(grace, "two")
+    expect(texts(ada)).to_have_text(["one", "two"])
+    expect(status(ada)).to_have_text("Connected as Ada")
+    assert len(sockets) == 1
+    assert "since=1&log=" in sockets[0].url
+    expect(grace.locator("summary")).to_have_text("lobby2 here")
+
+
+def test_rooms_are_apart_and_a_link_leads_into_one(
+    server: LaunchedServer, new_page: NewPage, ada: Page, grace: Page
+) -> None:
+    say(ada, "in the lobby")
+    expect(texts(grace)).to_have_text(["in the lobby"])
+    ada.get_by_label("Another room").fill("tea")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("summary")).to_have_text("tea1 here")
+    expect(ada).to_have_title("tea · Welcome to chat")
+    expect(grace.locator("summary")).to_have_text("lobby1 here")
+    say(ada, "at tea")
+    expect(texts(ada)).to_have_text(["at tea"])
+    bob = new_page()
+    bob.goto(ada.url.replace("Ada", "Bob"))
+    expect(status(bob)).to_have_text("Connected as Bob")
+    expect(texts(bob)).to_have_text(["at tea"])
+    say(bob, "me too")
+    expect(texts(ada)).to_have_text(["at tea", "me too"])
+    rooms = bob.get_by_role("navigation", name="Rooms").get_by_role("link")
+    expect(rooms).to_have_text(["lobby1", "tea2"])
+    rooms.first.click()
+    expect(texts(bob)).to_have_text(["in the lobby"])
+    expect(texts(grace)).to_have_text(["in the lobby"])
+    bob.go_back()
+    expect(texts(bob)).to_have_text(["at tea", "me too"])
+
+
+def test_who_comes_goes_and_types_shows_without_a_message(
+    server: LaunchedServer, new_page: NewPage, ada: Page, grace: Page
+) -> None:
+    quiet = ada.locator("#quiet")
+    expect(quiet).to_have_text("Grace joined")
+    other = join(new_page(), server.url, "Cy")
+    expect(quiet).to_have_text("Grace and Cy joined")
+    field(grace).press_sequentially("hello")
+    expect(quiet).to_contain_text("Grace is typing…")
+    field(grace).press("Enter")
+    expect(quiet).not_to_contain_text("typing")
+    ada.locator("summary").click()
+    here = ada.get_by_role("list", name="Who is here").locator(".chatkit-member-name")
+    expect(here).to_have_text(["Ada", "Grace", "Cy"])
+    other.close()
+    expect(here).to_have_text(["Ada", "Grace"])
+    expect(texts(ada)).to_have_text(["hello"])
+
+
+def test_a_page_without_the_token_says_what_is_missing(
+    serve: Serve, new_page: NewPage, forgiven: list[str]
+) -> None:
+    forgiven += ["WebSocket connection to", "403 (Forbidden)"]
+    server = serve(ChatServer(port=0, token="secret"))
+    stranger = new_page()
+    stranger.goto(server.url.partition("?")[0])
+    expect(stranger.get_by_role("alert")).to_contain_text("This chat needs a token")
+    ada = new_page()
+    ada.goto(server.url + "&name=Ada")
+    expect(status(ada)).to_have_text("Connected as Ada")
+    ada.get_by_label("Another room").fill("tea")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("summary")).to_have_text("tea1 here")
+    assert "token=secret" in ada.url
+
+
+def test_an_address_with_a_room_that_can_t_be_says_what_is_right(
+    server: LaunchedServer, page: Page, forgiven: list[str]
+) -> None:
+    forgiven += ["WebSocket connection to", "400 (Bad Request)"]
+    page.goto(server.url + "?room=my%20room")
+    expect(page.get_by_role("alert")).to_contain_text("A room's name has 1 to 64 letters")
+    page.get_by_label("Another room").fill("ok")
+    page.keyboard.press("Enter")
+    expect(status(page)).to_contain_text("Connected as guest")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_flood_is_slowed_and_nothing_of_it_is_lost(ada: Page, grace: Page) -> None:
+    said = [f"{n}" for n in range(60)]
+    say(ada, *said)
+    grace.get_by_role("button", name="earlier").click()
+    expect(texts(grace)).to_have_text(said, timeout=BACK)
+    expect(ada.locator(".chatkit-queue li")).to_have_count(0)
 
 
 def test_a_name_changes_while_one_chats(ada: Page, grace: Page) -> None:
@@ -208,8 +344,9 @@ def test_the_page_speaks_transit_where_the_server_prefers_it(serve: Serve, page:
     expect(texts(page)).to_have_text(["~hello^"])
     (handshake,) = handshakes
     assert f"Sec-Websocket-Protocol: {TRANSIT.subprotocol}\r\n".lower() in handshake.lower()
-    welcome, sent, told = frames
-    assert sent == '["^ ","~:message","~~hello^"]'
+    chat = [frame for frame in frames if "rooms" not in frame and "typing" not in frame]
+    welcome, sent, told = chat
+    assert sent.startswith('["^ ","~:message","~~hello^","~:key","')
     assert [TRANSIT.decode(frame)["name"] for frame in (welcome, told)] == ["Ada", "Ada"]
 
 
@@ -222,7 +359,8 @@ def test_the_page_works_through_jupyter_server_proxy(
         page.goto(f"{lab.url}proxy/{server.port}/?token={jupyterlab.TOKEN}&name=Ada")
         expect(status(page)).to_have_text("Connected as Ada")
         prefix = lab.url.replace("http", "ws", 1)
-        assert sockets == [f"{prefix}proxy/{server.port}/ws?name=Ada"]
+        (socket,) = sockets
+        assert socket.startswith(f"{prefix}proxy/{server.port}/ws?room=lobby&name=Ada&token=")
         say(page, "from behind the proxy")
         say(grace, "and back")
         for window in (page, grace):
@@ -234,14 +372,15 @@ def test_a_page_that_came_by_https_speaks_wss(serve: Serve, new_page: NewPage) -
     server = ChatServer(port=0)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    server.http = HTTPServer(make_app(server.room), ssl_options=context)
+    server.http = HTTPServer(make_app(server.rooms), ssl_options=context)
     url = serve(server).url.replace("http", "https", 1)
     page, sockets = new_page(ignore_https_errors=True), []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     join(page, url)
     say(page, "whispered")
     expect(texts(page)).to_have_text(["whispered"])
-    assert sockets == [url.replace("https", "wss", 1) + "ws?name=Ada"]
+    (socket,) = sockets
+    assert socket.startswith(url.replace("https", "wss", 1) + "ws?room=lobby&name=Ada&client=")
 
 
 def test_an_edit_of_the_page_shows_on_the_next_visit(
@@ -250,11 +389,11 @@ def test_an_edit_of_the_page_shows_on_the_next_visit(
     folder = tmp_path / "page"
     copytree(STATIC, folder)
     server = ChatServer(port=0)
-    chat = (r"/ws", ChatSocket, {"room": server.room, "codec": JSON})
+    chat = (r"/ws", ChatSocket, {"rooms": server.rooms, "gate": Gate(), "codec": JSON})
     app = Application([chat, *page_routes(folder)], log_function=log_request)
     server.http = HTTPServer(app)
     url = serve(server).url
-    heading = page.get_by_role("heading")
+    heading = page.get_by_role("heading", level=1)
     join(page, url, "Ada")
     expect(heading).to_have_text("Welcome to chat")
     for title in ("Tea room", "Bar"):
@@ -281,7 +420,12 @@ def test_the_keyboard_alone_is_enough(ada: Page, grace: Page) -> None:
     ada.keyboard.press("Shift+Tab")
     expect(ada.get_by_role("log")).to_be_focused()
     ada.keyboard.press("Shift+Tab")
-    expect(ada.get_by_label("Your name")).to_be_focused()
+    ada.keyboard.press("Enter")
+    expect(ada.get_by_role("list", name="Who is here")).to_contain_text("Grace")
+    ada.keyboard.press("Shift+Tab")
+    expect(ada.get_by_role("button", name="Go")).to_be_focused()
+    ada.get_by_label("Your name").focus()
+    ada.keyboard.press("Control+A")
     ada.keyboard.type("Lovelace")
     ada.keyboard.press("Enter")
     expect(status(ada)).to_have_text("Connected as Lovelace")
@@ -303,10 +447,12 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(
 
 
 def test_what_the_server_objects_to_shows_beside_the_input(ada: Page, grace: Page) -> None:
-    field(ada).evaluate("area => { area.value = 'half of 😀: \\ud83d' }")
+    too_long = "x" * 4097
+    field(ada).evaluate("(area, text) => { area.value = text }", too_long)
     field(ada).press("Enter")
     alert = ada.get_by_role("alert")
-    expect(alert).to_contain_text("This is not JSON")
+    expect(alert).to_have_text("A message has at most 4096 characters, and this one has 4097.")
+    expect(field(ada)).to_have_value(too_long)
     expect(alert).to_be_in_viewport(ratio=1)
     message, shown = field(ada).bounding_box(), alert.bounding_box()
     assert message
@@ -373,7 +519,7 @@ def test_the_page_is_as_dark_as_its_reader_likes(
 ) -> None:
     page = join(new_page(color_scheme=scheme), server.url)
     say(page, "hello")
-    for node in (texts(page), field(page), page.get_by_role("heading")):
+    for node in (texts(page), field(page), page.get_by_role("heading", level=1)):
         ink, paper = node.evaluate(BRIGHTNESS)
         assert (paper < ink) == (scheme == "dark")
         darker, lighter = sorted((ink, paper))

@@ -309,6 +309,11 @@ def test_a_frame_starts_the_waits_over_but_opening_does_not(blank: Page) -> None
     assert story["waits"] == [500, 1000, 2000, 500]
 
 
+def test_a_complaint_is_no_welcome_so_the_waits_go_on(blank: Page) -> None:
+    cut = """last().say('{"error": "log_unavailable"}'); last().drop(); world.pass(30_000);"""
+    assert socket_story(blank, f"chat.connect(); {cut} {cut} {cut}")["waits"] == [500, 1000, 2000]
+
+
 def test_sending_needs_an_open_socket_and_uses_the_granted_codec(blank: Page) -> None:
     story = socket_story(
         blank,
@@ -1256,6 +1261,17 @@ def test_the_widget_draws_who_is_here_what_they_do_and_what_waits(blank: Page) -
     expect(blank.get_by_text("Dan joined")).to_be_visible()
 
 
+def test_the_widget_leads_to_other_rooms(blank: Page) -> None:
+    blank.evaluate(FULL_WIDGET, {"room": "tea", "rooms": {"lobby": 3, "tea": 2, "<b>": 1}})
+    blank.locator("summary").click()
+    rooms = blank.get_by_role("list", name="Other rooms").get_by_role("button")
+    expect(rooms).to_have_text(["lobby · 3", "<b> · 1"])
+    rooms.first.click()
+    assert blank.evaluate("model.sent") == [{"room": "lobby"}]
+    blank.evaluate("model.set('rooms', { tea: 2 })")
+    expect(blank.get_by_role("list", name="Other rooms")).to_be_hidden()
+
+
 def test_a_model_that_knows_no_room_shows_messages_alone(blank: Page) -> None:
     blank.evaluate(WIDGET, [message("one")])
     expect(blank.locator(".chatkit-text")).to_have_text(["one"])
@@ -1471,6 +1487,8 @@ def test_what_the_server_can_t_take_now_goes_again_by_itself(chat: Page) -> None
     (one,) = sent(chat)
     hear(chat, {"error": "too_fast", "detail": "Not so fast."})  # of a sign of typing
     expect(error).to_be_hidden()
+    hear(chat, {"error": "log_unavailable", "detail": "The log does not answer."})
+    expect(error).to_have_text("The log does not answer.")
     hear(chat, {"error": "log_unavailable", "detail": "The disk is full.", "key": one["key"]})
     expect(error).to_have_text("The disk is full.")
     expect(texts(chat)).to_have_text(["one", "two"])
