@@ -155,8 +155,9 @@ class ChatServer:
         """Listen, and return the server; raise ChatkitError if port or log can't be had."""
         await self.log.open()
         try:
+            self.host.encode("idna")  # else the next line would raise TypeError, and leak a socket
             listener = socket.create_server((self.host, self.port), family=self.family)
-        except (OSError, TypeError, UnicodeError) as error:  # not all that names a host can be one
+        except (OSError, UnicodeError) as error:
             await self.log.close()
             raise self.refusal(error) from error
         listener.setblocking(False)
@@ -171,7 +172,7 @@ class ChatServer:
                 f"Port {self.port} is held by {holder_of(self.port)}: stop that, "
                 "or choose another port (0 takes any free one)."
             )
-        reason = getattr(error, "strerror", None) or "that is no name of a machine"
+        reason = getattr(error, "strerror", "that is no name of a machine").partition(" (")[0]
         return ChatkitError(f"Can't listen on {self.host} port {self.port}: {reason}.")
 
     async def stop(self) -> None:

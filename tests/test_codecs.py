@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
 from chatkit.messages import FrameError, Message, read_message
-from chatkit.room import Room
-from tests.test_broadcaster import Ear
 
 VECTORS = json.loads(Path(__file__).with_name("transit_js.json").read_text(encoding="utf-8"))
 
@@ -143,38 +141,3 @@ DEEP = 10_000
 def test_what_is_no_message_is_a_frame_error(codec: Codec, text: str):
     with pytest.raises(FrameError, match=r"\.$"):
         read_message(codec.decode(text))
-
-
-class Counting:
-    """A codec that counts what it encodes."""
-
-    subprotocol = "counting"
-
-    def __init__(self, codec: Codec):
-        self.codec = codec
-        self.count = 0
-
-    def encode(self, frame: Any) -> str:
-        self.count += 1
-        return self.codec.encode(frame)
-
-    def decode(self, text: str) -> Any:
-        return self.codec.decode(text)
-
-
-def test_each_codec_in_use_encodes_a_message_once_and_one_without_listeners_never(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    counting = {name: Counting(codec) for name, codec in CODECS.items()}
-    monkeypatch.setattr("chatkit.room.CODECS", counting)
-    room = Room()
-    ears = [Ear() for _ in range(6)]
-    for ear in ears[:3]:
-        room.connect(ear, counting["json"])
-    room.send(ears[0], Message("one"))
-    assert [codec.count for codec in counting.values()] == [1, 0]
-    for ear in ears[3:]:
-        room.connect(ear, counting["transit"])
-    room.send(ears[5], Message("two"))
-    assert [codec.count for codec in counting.values()] == [2, 1]
-    assert [len(ear.heard) for ear in ears] == [2, 2, 2, 1, 1, 1]

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 import chatkit
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
 from chatkit.handlers import page_routes
 from chatkit.paths import STATIC
-from chatkit.server import MAX_FRAME, ChatServer
+from chatkit.server import ChatServer
 from chatkit.wire import Opcode
-from tests.conftest import Join, hear, say, until
+from tests.conftest import Join, hear, members, say, serving, socket_url, until
 from tests.faults import BareClient, close_code
 
 BAD_INPUT = {
@@ -65,11 +64,19 @@ async def get(server: ChatServer, path: str, **headers: str) -> Answer:
     return await asyncio.to_thread(ask)
 
 
-async def test_a_client_that_speaks_chatkit_is_welcomed_with_its_name(server: ChatServer):
-    async with connect(
-        f"ws://127.0.0.1:{server.port}/ws?name=Ada", subprotocols=["chatkit.json"]
-    ) as client:
-        assert await hear(client) == {"event": "welcome", "room": "lobby", "name": "Ada"}
+async def test_a_client_that_speaks_chatkit_is_welcomed(server: ChatServer, join: Join):
+    ada = await join("Ada")
+    assert ada.welcome == {
+        "event": "welcome",
+        "room": "lobby",
+        "name": "Ada",
+        "members": ["Ada"],
+        "count": 1,
+        "last": 0,
+        "log": server.log.identity,
+        "missed": False,
+        "rate": 20,
+    }
 
 
 @pytest.mark.parametrize(
@@ -86,15 +93,11 @@ async def test_a_client_that_speaks_chatkit_is_welcomed_with_its_name(server: Ch
 async def test_the_server_s_codec_is_chosen_if_offered_else_another_that_is(
     default: str, offered: list[str], chosen: str
 ):
-    server = await ChatServer(port=0, codec=default).start()
-    try:
-        url = f"ws://127.0.0.1:{server.port}/ws"
-        async with connect(url, subprotocols=offered) as client:
+    async with serving(codec=default) as server:
+        async with connect(socket_url(server), subprotocols=offered) as client:
             assert client.subprotocol == chosen
             codec = next(c for c in CODECS.values() if c.subprotocol == chosen)
             assert codec.decode(await client.recv())["event"] == "welcome"
-    finally:
-        await server.stop()
 
 
 async def test_a_client_that_offers_only_what_nobody_speaks_is_a_plain_one(server: ChatServer):
@@ -107,13 +110,9 @@ async def test_a_client_that_offers_only_what_nobody_speaks_is_a_plain_one(serve
 async def test_a_plain_client_hears_chat_messages_alone_in_the_server_s_codec(
     name: str, codec: Codec
 ):
-    server = await ChatServer(port=0, codec=name).start()
-    try:
-        async with connect(f"ws://127.0.0.1:{server.port}/ws?name=Ada") as client:
-            await client.send(codec.encode({"message": "hi"}))
-            told = codec.decode(await client.recv())
-    finally:
-        await server.stop()
+    async with serving(codec=name) as server, connect(socket_url(server, name="Ada")) as client:
+        await client.send(codec.encode({"message": "hi"}))
+        told = codec.decode(await client.recv())
     assert (told["message"], told["name"], told["id"]) == ("hi", "Ada", 1)
 
 
@@ -121,8 +120,8 @@ async def test_a_message_reaches_everyone_in_their_own_codec_and_in_order(join: 
     ada, bob, eve = await join("Ada"), await join("Bob", TRANSIT), await join("Eve", None)
     await say(ada, "one")
     await bob.send('["^ ","~:message","two","~:key","k2"]')
-    heard = [JSON.decode(await ada.recv()) for _ in range(2)]
-    assert [TRANSIT.decode(await bob.recv()) for _ in range(2)] == heard
+    heard = [await hear(ada) for _ in range(2)]
+    assert [await hear(bob, TRANSIT) for _ in range(2)] == heard
     assert [JSON.decode(await eve.recv()) for _ in range(2)] == heard
     assert [(told["id"], told["name"], told["message"]) for told in heard] == [
         (1, "Ada", "one"),
@@ -135,13 +134,13 @@ async def test_names_are_unique_in_the_room(server: ChatServer, join: Join):
     for _ in range(2):
         await join("Ada")
     await join()
-    assert list(server.room.members.values()) == ["Ada", "Ada-2", "guest-1"]
+    assert members(server) == ["Ada", "Ada-2", "guest-1"]
 
 
 async def test_one_who_leaves_is_forgotten(server: ChatServer, join: Join):
     ada, _ = await join("Ada"), await join("Bob")
     await ada.close()
-    await until(lambda: list(server.room.members.values()) == ["Bob"])
+    await until(lambda: members(server) == ["Bob"])
 
 
 async def heard_after(bad: str | bytes, codec: Codec, join: Join) -> tuple[dict, dict, dict]:
@@ -149,7 +148,7 @@ async def heard_after(bad: str | bytes, codec: Codec, join: Join) -> tuple[dict,
     sender, other = await join("Ada", codec), await join("Bob")
     await sender.send(bad)
     await sender.send(codec.encode({"message": "still here"}))
-    refusal, after = [codec.decode(await sender.recv()) for _ in range(2)]
+    refusal, after = [await hear(sender, codec) for _ in range(2)]
     return refusal, after, await hear(other)
 
 
@@ -175,12 +174,12 @@ async def test_bad_input_and_a_cut_at_once_are_no_error(server: ChatServer):
         async with await BareClient.open(server.url) as client:
             client.send("junk")
             client.send('{"message": "hi"}')
-    await until(lambda: not server.room.members)
+    await until(lambda: not members(server))
 
 
 async def test_bad_input_while_the_server_stops_is_no_error(server: ChatServer):
     async with await BareClient.open(server.url) as client:
-        await until(lambda: server.room.members)
+        await until(lambda: members(server))
         stopping = asyncio.create_task(server.stop())
         assert close_code(await client.recv()) == 1001
         client.send("junk")
@@ -194,62 +193,19 @@ async def test_pings_are_answered(server: ChatServer):
     assert (answer.opcode, answer.payload) == (Opcode.PONG, b"are you there?")
 
 
-@pytest.mark.parametrize("size", [MAX_FRAME + 1, 10 * MAX_FRAME])
-async def test_a_frame_that_is_too_big_closes_its_sender_with_1009(
-    size: int, server: ChatServer, join: Join
-):
-    sender, other = await join("Ada"), await join("Bob")
-    await sender.send("x" * size)
-    with pytest.raises(ConnectionClosedError) as end:
-        await sender.recv()
-    assert end.value.rcvd.code == 1009
-    await say(other, "still here")
-    assert (await hear(other))["message"] == "still here"
-    assert list(server.room.members.values()) == ["Bob"]
-
-
-async def test_a_frame_of_just_the_limit_is_heard(join: Join):
-    ada = await join("Ada")
-    text = "x" * (MAX_FRAME - len('{"message": ""}'))
-    await say(ada, text)
-    assert (await hear(ada))["message"] == text
-
-
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "null"])
-async def test_a_page_of_another_origin_gets_403(origin: str, server: ChatServer):
-    with pytest.raises(InvalidStatus) as refusal:
-        await connect(f"ws://127.0.0.1:{server.port}/ws", origin=origin)
-    assert refusal.value.response.status_code == 403
-    assert server.room.members == {}
-
-
-async def test_our_own_page_and_a_program_without_an_origin_may_connect(
-    server: ChatServer, join: Join
-):
-    await join("page", origin=f"http://127.0.0.1:{server.port}")
-    await join("program")
-    assert len(server.room.members) == 2
-
-
-async def test_a_query_that_is_no_text_gets_400(server: ChatServer):
-    with pytest.raises(InvalidStatus) as refusal:
-        await connect(f"ws://127.0.0.1:{server.port}/ws?name=%ff")
-    assert refusal.value.response.status_code == 400
-    assert server.room.members == {}
-
-
 async def test_a_get_that_is_no_upgrade_gets_400(server: ChatServer):
     assert (await get(server, "/ws")).status == 400
 
 
 async def test_health_counts_rooms_and_connections(server: ChatServer, join: Join):
-    for _ in range(3):
-        await join()
+    await join()
+    await join()
+    await join(room="kitchen")
     answer = await get(server, "/healthz")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("application/json")
     assert json.loads(answer.body) == {
-        "rooms": 1,
+        "rooms": 2,
         "connections": 3,
         "version": chatkit.__version__,
     }
@@ -281,7 +237,7 @@ async def test_a_browser_asks_again_for_a_file_and_gets_it_only_when_it_changed(
     assert (again.status, again.body) == (304, b"")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/static/nothing.js"])
+@pytest.mark.parametrize("path", ["/nothing", "/static/", "/static/nothing.js", "/static/%00"])
 async def test_an_unknown_path_is_not_found_and_nobody_is_bothered(
     path: str, server: ChatServer, caplog: pytest.LogCaptureFixture
 ):
@@ -290,9 +246,9 @@ async def test_an_unknown_path_is_not_found_and_nobody_is_bothered(
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
-@pytest.mark.parametrize("path", ["/static/../pyproject.toml", "/static/%2e%2e/pyproject.toml"])
-async def test_no_file_outside_the_page_s_folder_is_served(path: str, server: ChatServer):
-    assert (await get(server, path)).status == 403
+@pytest.mark.parametrize("way_out", ["../", "%2e%2e/", "..%2f", "..%5c", "//", "%2fetc%2f"])
+async def test_no_file_outside_the_page_s_folder_is_served(way_out: str, server: ChatServer):
+    assert (await get(server, f"/static/{way_out}pyproject.toml")).status in (403, 404)
 
 
 def test_the_page_may_come_from_another_folder(tmp_path):

@@ -11,6 +11,7 @@ from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
 from chatkit.log import LogError, MemoryLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.room import CHUNK, LISTED, Room, Rooms, confirmation, where_to_start
+from tests.conftest import until
 from tests.test_broadcaster import Ear, fail, growth
 
 
@@ -182,12 +183,16 @@ async def test_what_arrives_in_one_turn_is_one_append(
 ):
     batches = []
     append = log.append
-    monkeypatch.setattr(log, "append", lambda name, batch: batches.append(batch) or append(name, batch))
+    monkeypatch.setattr(
+        log, "append", lambda name, batch: batches.append(batch) or append(name, batch)
+    )
     ada, bob = Guest("Ada"), Guest("Bob")
     await come(room, ada, bob)
     room.send(bob, Message("one"))
     await said(room, ada, Message("two"), Message("three"))
-    assert [[message.message for message in batch] for batch in batches] == [["one", "two", "three"]]
+    assert [[message.message for message in batch] for batch in batches] == [
+        ["one", "two", "three"]
+    ]
     assert ada.texts == bob.texts == ["one", "two", "three"]
 
 
@@ -287,8 +292,7 @@ async def test_one_who_comes_back_gets_what_it_missed_in_portions_and_then_the_r
     await come(room, ada)
     await said(room, ada, *(Message(f"{n}") for n in range(1, 3 * CHUNK + 1)))
     coming = asyncio.create_task(room.join(bob))
-    while bob.drained < 2:
-        await asyncio.sleep(0)
+    await until(lambda: bob.drained == 2)
     await said(room, ada, Message("meanwhile"))
     await coming
     await said(room, ada, Message("and then"))
@@ -302,8 +306,7 @@ async def test_one_who_leaves_while_it_catches_up_is_sent_no_more(room: Room):
     await come(room, ada)
     await said(room, ada, *(Message(f"{n}") for n in range(3 * CHUNK)))
     coming = asyncio.create_task(room.join(bob))
-    while not bob.drained:
-        await asyncio.sleep(0)
+    await until(lambda: bob.drained)
     room.leave(bob)
     await coming
     await said(room, ada, Message("more"))
