@@ -5,16 +5,18 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from chatkit import client as client_module
 from chatkit.client import FIRST_WAIT, LONGEST_WAIT, ChatClient, backoff, socket_url
-from chatkit.codecs import CODECS, TRANSIT, Codec
-from chatkit.messages import ChatkitError, Message
+from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
+from chatkit.messages import MAX_MESSAGE, ChatkitError, FrameError, Message
+from chatkit.outbox import OUTBOX
 from chatkit.server import ChatServer
-from tests.conftest import Join, hear, say, until
+from tests.conftest import Join, hear, members, say, serving, until
 
 
 @pytest.fixture(autouse=True)
@@ -24,16 +26,33 @@ def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "LONGEST_WAIT", 0.05)
 
 
+WELCOME = {
+    "event": "welcome",
+    "room": "lobby",
+    "name": "Ada",
+    "members": ["Ada"],
+    "count": 1,
+    "last": 0,
+    "log": "theirs",
+    "missed": False,
+    "rate": None,
+}
+
+
 async def echo(connection: ServerConnection) -> None:
+    if connection.subprotocol:
+        codec = JSON if connection.subprotocol == JSON.subprotocol else TRANSIT
+        await connection.send(codec.encode(WELCOME))
     async for frame in connection:
         await connection.send(frame)
 
 
 @asynccontextmanager
 async def their_server(
-    handler: Callable = echo, port: int = 0
+    handler: Callable = echo, port: int = 0, plain: bool = False
 ) -> AsyncIterator[tuple[Server, str]]:
-    names = [codec.subprotocol for codec in CODECS.values()]
+    """A server of the websockets library; a plain one knows no subprotocol."""
+    names = None if plain else [codec.subprotocol for codec in CODECS.values()]
     async with serve(handler, "127.0.0.1", port, subprotocols=names) as server:
         yield server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
@@ -42,8 +61,34 @@ async def their_server(
 async def test_it_talks_with_a_server_of_the_websockets_library(codec: Codec):
     async with their_server() as (_, url), ChatClient(url, codec=codec) as client:
         assert client.connection.selected_subprotocol == codec.subprotocol
+        assert client.name == "Ada"
+        key = await client.send("hi")
+        assert await anext(client) == Message("hi", key=key)
+        await client.confirmed()
+
+
+async def test_a_plain_server_without_a_subprotocol_is_talked_to_at_once_and_nothing_is_kept():
+    async with their_server(plain=True) as (_, url), ChatClient(url, "Ada") as client:
+        assert client.connection.selected_subprotocol is None
         await client.send("hi")
-        assert await anext(client) == Message("hi")
+        assert (await anext(client)).message == "hi"
+        await client.confirmed()
+        assert client.outbox.unconfirmed == {}
+        await client.typing()  # a plain server hears of no events
+        await client.ask_rooms()
+        await client.send("still here")
+        assert (await anext(client)).message == "still here"
+
+
+async def test_a_plain_server_may_count_its_messages_anew_at_any_time():
+    async def count_twice(connection: ServerConnection) -> None:
+        for number in (1, 2, 1, 2):
+            await connection.send(json.dumps({"message": f"number {number}", "id": number}))
+        await connection.wait_closed()
+
+    async with their_server(count_twice, plain=True) as (_, url), ChatClient(url) as client:
+        assert [(await anext(client)).id for _ in range(4)] == [1, 2, 1, 2]
+        assert "since" not in client.address()
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
@@ -64,8 +109,8 @@ async def test_it_asks_for_its_name_and_takes_the_one_that_is_granted(
 ):
     await join("Ada Lovelace &c")
     async with ChatClient(server.url, "Ada Lovelace &c") as client:
-        await until(lambda: client.name == "Ada Lovelace &c-2")
-        assert list(server.room.members.values()) == ["Ada Lovelace &c", "Ada Lovelace &c-2"]
+        assert client.name == "Ada Lovelace &c-2"
+        assert members(server) == ["Ada Lovelace &c", "Ada Lovelace &c-2"]
 
 
 async def test_async_for_reads_until_the_client_is_closed(server: ChatServer):
@@ -106,16 +151,18 @@ async def test_one_sentence_tells_of_each_refusal(server: ChatServer):
     assert sentence.startswith("This is not JSON")
 
 
-async def test_it_comes_back_by_itself_to_their_server():
+@pytest.mark.parametrize("plain", [False, True], ids=["welcomed", "plain"])
+async def test_it_comes_back_by_itself_to_their_server(plain: bool):
     states: list[str] = []
-    async with their_server() as (server, url):
+    async with their_server(plain=plain) as (server, url):
         client = await ChatClient(url, "Ada").connect()
         client.on_state(states.append)
         server.close()
         await until(lambda: "cut off" in states)
+    await client.send("written meanwhile")
     port = int(url.split(":")[2].rstrip("/"))
-    async with their_server(port=port):
-        await until(lambda: client.state == "connected")
+    async with their_server(port=port, plain=plain):
+        assert (await anext(client)).message == "written meanwhile"
         await client.send("back")
         assert (await anext(client)).message == "back"
         await client.close()
@@ -125,18 +172,140 @@ async def test_it_comes_back_by_itself_to_their_server():
 async def test_it_comes_back_by_itself_to_our_server_and_asks_for_its_name_again(
     server: ChatServer,
 ):
+    told: list[str] = []
     async with ChatClient(server.url, "Ada", TRANSIT) as client:
-        await until(lambda: server.room.members)
+        client.on_error(told.append)
         await server.stop()
         await until(lambda: client.state == "cut off")
-        after = await ChatServer(server.port).start()
-        try:
-            await until(lambda: list(after.room.members.values()) == ["Ada"])
+        async with serving(port=server.port) as after:
             await until(lambda: client.state == "connected")
+            assert members(after) == ["Ada"]
             await client.send("back")
             assert (await anext(client)).message == "back"
-        finally:
-            await after.stop()
+    assert told == ["Some messages from while you were away are gone."]  # its memory is another
+
+
+# What it sends.
+
+
+async def test_a_message_is_confirmed_once_the_server_has_it(server: ChatServer, join: Join):
+    bob = await join("Bob")
+    async with ChatClient(server.url, "Ada") as ada:
+        key = await ada.send("hi")
+        assert list(ada.outbox.unconfirmed) == [key]
+        await ada.confirmed()
+        assert ada.outbox.unconfirmed == {}
+        assert (await hear(bob))["key"] == key
+
+
+async def test_what_is_sent_before_the_line_stands_or_while_it_is_down_goes_out_in_order(
+    server: ChatServer, join: Join
+):
+    bob = await join("Bob")
+    client = ChatClient(server.url, "Ada")
+    client.on_error(str)
+    client.start()
+    for number in range(3):
+        await client.send(str(number))
+    assert client.state == "connecting"
+    assert [(await hear(bob))["message"] for _ in range(3)] == ["0", "1", "2"]
+    await server.stop()
+    await until(lambda: client.state == "cut off")
+    for number in range(3, 6):
+        await client.send(str(number))
+    async with serving(port=server.port):
+        await client.confirmed()
+        heard = [(await anext(client)).message for _ in range(6)]
+        await client.close()
+    assert heard == [str(number) for number in range(6)]
+
+
+async def test_only_a_closed_client_refuses_to_send(server: ChatServer):
+    client = ChatClient(server.url)
+    with pytest.raises(ChatkitError, match=r"closed, so nothing was sent: connect it first\.$"):
+        await client.send("before")
+    async with client:
+        await client.send("during")
+    with pytest.raises(ChatkitError, match="closed, so nothing was sent"):
+        await client.send("after")
+    assert client.outbox.unconfirmed == {}
+
+
+async def test_a_full_outbox_says_so(server: ChatServer):
+    async with ChatClient(server.url) as client:
+        await server.stop()
+        await until(lambda: client.state == "cut off")
+        for number in range(OUTBOX):
+            await client.send(str(number))
+        with pytest.raises(ChatkitError, match=f"{OUTBOX} messages wait .* wait until some are"):
+            await client.send("one more")
+        assert len(client.outbox.unconfirmed) == OUTBOX
+        client.on_error(str)
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize("letter", ["x", "é", "\x01", "🦆", '"'], ids=ascii)
+async def test_the_longest_message_passes_and_a_longer_one_is_refused_before_it_is_sent(
+    codec: Codec, letter: str, server: ChatServer
+):
+    async with ChatClient(server.url, codec=codec) as client:
+        with pytest.raises(ChatkitError, match=f"at most {MAX_MESSAGE} characters, and this one"):
+            await client.send(letter * (MAX_MESSAGE + 1))
+        await client.send(letter * MAX_MESSAGE)
+        assert (await anext(client)).message == letter * MAX_MESSAGE
+
+
+@pytest.mark.parametrize("text", ["\ud800", 7, None, "", "  \n "], ids=ascii)
+async def test_what_is_no_text_is_refused_before_it_is_sent(text: Any, server: ChatServer):
+    async with ChatClient(server.url) as client:
+        with pytest.raises(FrameError) as refusal:
+            await client.send(text)
+        assert refusal.value.code == "bad_message"
+        assert client.outbox.unconfirmed == {}
+        await client.send("still here")
+        assert (await anext(client)).message == "still here"
+
+
+# What it hears besides messages.
+
+
+async def test_events_tell_who_is_here_who_comes_and_goes_and_who_types(server: ChatServer):
+    events: list[dict[str, Any]] = []
+    ada = ChatClient(server.url, "Ada")
+    ada.on_event(lambda event: events.append(event | {"here": list(ada.members)}))
+    async with ada:
+        assert events[0]["event"] == "welcome"
+        assert events[0]["here"] == ["Ada"]
+        async with ChatClient(server.url, "Bob") as bob:
+            assert bob.members == ["Ada", "Bob"]
+            assert bob.count == 2
+            await bob.typing()
+            await until(lambda: len(events) == 3)
+            await ada.ask_rooms()
+            await until(lambda: len(events) == 4)
+        await until(lambda: len(events) == 5)
+        assert ada.members == ["Ada"]
+        assert ada.count == 1
+    assert [event["event"] for event in events] == ["welcome", "joined", "typing", "rooms", "left"]
+    assert events[1]["here"] == ["Ada", "Bob"]
+    assert events[2]["name"] == "Bob"
+    assert events[3]["rooms"] == {"lobby": 2}
+
+
+async def test_rooms_are_apart_and_last_brings_what_was_said_before(server: ChatServer):
+    async with ChatClient(server.url, "Ada", room="python") as ada:
+        assert ada.room == "python"
+        for number in range(5):
+            await ada.send(str(number))
+        await ada.confirmed()
+        async with ChatClient(server.url, "Bob", room="python", last=3) as bob:
+            assert [(await anext(bob)).message for _ in range(3)] == ["2", "3", "4"]
+        async with ChatClient(server.url, "Eve", last=3) as eve:
+            await eve.send("alone")
+            assert (await anext(eve)).message == "alone"
+
+
+# Where nobody answers, and the end.
 
 
 async def test_nothing_that_answers_is_told_in_one_sentence_with_the_address():
@@ -146,17 +315,12 @@ async def test_nothing_that_answers_is_told_in_one_sentence_with_the_address():
     assert client.state == "closed"
 
 
-async def test_sending_while_cut_off_is_told_in_one_sentence(server: ChatServer):
-    client = ChatClient(server.url)
-    with pytest.raises(ChatkitError, match=f"Not connected to {server.url} just now.*try again"):
-        await client.send("hi")
-
-
 async def test_closing_says_goodbye_and_leaves_no_task(server: ChatServer):
     before = asyncio.all_tasks()
-    async with ChatClient(server.url):
-        await until(lambda: server.room.members)
-    assert server.room.members == {}
+    async with ChatClient(server.url) as client:
+        assert members(server) == ["guest-1"]
+        await client.send("hi")
+    assert members(server) == []
     await until(lambda: asyncio.all_tasks() == before)
 
 
@@ -174,7 +338,21 @@ async def test_closing_while_it_waits_to_try_again_ends_the_waiting(
 
 
 async def test_frames_it_does_not_know_are_no_end():
-    frames = ["junk", "7", '{"event":"joined"}', json.dumps({"message": "hi"})]
+    frames = [
+        *(
+            "junk before the welcome",
+            json.dumps(WELCOME),
+            "junk",
+            "7",
+            '{"event":"new"}',
+            '{"event":7}',
+        ),
+        *(
+            '{"error":"new","detail":"No."}',
+            '{"error":"new","key":[]}',
+            json.dumps({"message": "hi"}),
+        ),
+    ]
 
     async def odd(connection: ServerConnection) -> None:
         for frame in frames:
@@ -187,32 +365,35 @@ async def test_frames_it_does_not_know_are_no_end():
         client.on_error(told.append)
         async with client:
             assert await anext(client) == Message("hi")
-    assert len(told) == 2
+    assert len(told) == 6
+    assert told[-2] == "No."
 
 
 @pytest.mark.parametrize(
-    ("page", "name", "address"),
+    ("page", "query", "address"),
     [
-        ("http://127.0.0.1:8765/", "", "ws://127.0.0.1:8765/ws"),
-        ("http://127.0.0.1:8765", "", "ws://127.0.0.1:8765/ws"),
-        (
-            "https://hub.example/user/ada/proxy/8765/",
-            "",
-            "wss://hub.example/user/ada/proxy/8765/ws",
-        ),
-        ("http://[::1]:8765/", "", "ws://[::1]:8765/ws"),
-        ("ws://127.0.0.1:8765/other", "", "ws://127.0.0.1:8765/other"),
-        ("http://127.0.0.1/", "Ada & Zoë", "ws://127.0.0.1/ws?name=Ada%20%26%20Zo%C3%AB"),
+        ("http://127.0.0.1:8765/", {}, "ws://127.0.0.1:8765/ws"),
+        ("http://127.0.0.1:8765", {"name": "", "since": None}, "ws://127.0.0.1:8765/ws"),
+        ("http://127.0.0.1:8765", {"since": 0, "log": "l"}, "ws://127.0.0.1:8765/ws?since=0&log=l"),
+        ("https://hub/user/ada/proxy/8765/", {}, "wss://hub/user/ada/proxy/8765/ws"),
+        ("http://[::1]:8765/", {}, "ws://[::1]:8765/ws"),
+        ("ws://127.0.0.1:8765/other", {}, "ws://127.0.0.1:8765/other"),
+        ("http://127.0.0.1/", {"name": "Ada & Zoë"}, "ws://127.0.0.1/ws?name=Ada+%26+Zo%C3%AB"),
+        ("ws://127.0.0.1/ws?room=a", {"name": "Ada"}, "ws://127.0.0.1/ws?room=a&name=Ada"),
+        ("http://127.0.0.1/?token=t", {}, "ws://127.0.0.1/ws?token=t"),
     ],
 )
-def test_the_socket_s_address_follows_the_page_s(page: str, name: str, address: str):
-    assert socket_url(page, name) == address
+def test_the_socket_s_address_follows_the_page_s(page: str, query: dict[str, Any], address: str):
+    assert socket_url(page, **query) == address
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8765", "ftp://127.0.0.1/", "http://", "chat"])
-def test_an_address_that_is_none_is_told_at_once(url: str):
-    with pytest.raises(ChatkitError, match="is no address of a chat: it looks like"):
-        ChatClient(url)
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8765", "ftp://127.0.0.1/", "http://", "chat", "http://[::1/", "//[/"]
+)
+def test_an_address_that_is_none_is_told_at_once_without_its_token(url: str):
+    with pytest.raises(ChatkitError, match="is no address of a chat: it looks like") as refusal:
+        ChatClient(f"{url}?token=secret")
+    assert "secret" not in str(refusal.value)
 
 
 def test_the_wait_grows_at_random_up_to_a_limit(monkeypatch: pytest.MonkeyPatch):
@@ -220,6 +401,6 @@ def test_the_wait_grows_at_random_up_to_a_limit(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(client_module, "LONGEST_WAIT", LONGEST_WAIT)
     monkeypatch.setattr(random, "uniform", lambda least, most: most)
     assert [backoff(attempt) for attempt in range(4)] == [0.5, 1, 2, 4]
-    assert backoff(50) == LONGEST_WAIT
+    assert backoff(50) == backoff(100_000) == LONGEST_WAIT
     monkeypatch.undo()
     assert len({backoff(3) for _ in range(10)}) > 1
