@@ -4,97 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
-
 from chatkit.client import ChatClient
-from chatkit.codecs import CODECS, JSON, Codec
 from chatkit.lessons.checking import NotYetError, exercise
 from chatkit.messages import Message
 from chatkit.server import ChatServer
 
 PATIENCE = 1.0  # seconds in which a message on loopback has long arrived
-WELCOME = {"event": "welcome", "room": "lobby", "name": "Ada"}
 
 
 @exercise(
     "04-1",
-    "encode gets a Message or a mapping, and msgspec.to_builtins makes a dict of either. "
-    "Change one of its values, if it is there, and let super().encode do the rest.",
-    'fields = msgspec.to_builtins(frame); if "message" in fields: '
-    'fields["message"] = fields["message"].upper(); return super().encode(fields).',
-)
-async def shouts(codec: Codec) -> str:
-    """Put the codec into a server, and let one client speak it and another one JSON."""
-    codec = AsInTheLesson(codec)
-    if codec.subprotocol in (known.subprotocol for known in CODECS.values()):
-        raise NotYetError("a subprotocol of its own", f"{codec.subprotocol!r}, which is taken")
-    # Its errors are told here, not in a server's log.
-    for frame in (WELCOME, Message("hush", 1, "Ada")):
-        try:
-            text = codec.encode(frame)
-        except Exception as error:
-            raise NotYetError(
-                f"{frame} to be encoded", f"{type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(text, str):
-            raise NotYetError("encode to return text", repr(text))
-    written = JSON.decode(codec.encode(WELCOME))
-    if written != WELCOME:
-        raise NotYetError(f"an event without a message to stay as it is, {WELCOME}", str(written))
-    asis = codec.decode('{"message":"hush"}')
-    if asis != {"message": "hush"}:
-        raise NotYetError("what it reads to stay as it is, {'message': 'hush'}", str(asis))
-    loud = JSON.decode(codec.encode(Message("hush", 1, "Ada")))
-    if isinstance(loud, dict) and loud.get("message") == "HUSH" and loud.get("name") != "Ada":
-        raise NotYetError("the name 'Ada' to stay as it is", str(loud))
-    CODECS["shout"] = codec
-    try:
-        heard = await both_speak(codec)
-    finally:
-        del CODECS["shout"]
-    for who, text, came in zip(
-        ("Ada, who speaks JSON,", "the shouter", "Ada"),
-        ("good morning", "GOOD MORNING", "HELLO"),
-        heard,
-        strict=True,
-    ):
-        if came != text:
-            raise NotYetError(f"{who} to hear {text!r}", repr(came))
-    return "Ada said 'good morning', the shouter heard 'GOOD MORNING' and answered 'HELLO'."
-
-
-class AsInTheLesson:
-    """A codec that is given the notebook's own Message, which a learner may ask for by name."""
-
-    def __init__(self, codec: Codec) -> None:
-        self.subprotocol = codec.subprotocol
-        self.decode = codec.decode
-        self.codec = codec
-
-    def encode(self, frame: Message | Mapping[str, Any]) -> str:
-        """Return what the codec makes of a frame."""
-        known = getattr(self.codec.encode, "__globals__", {})
-        mine = known.get("Message", Message)
-        if isinstance(frame, Message) and mine is not Message:
-            frame = msgspec.convert(msgspec.to_builtins(frame), mine)
-        return self.codec.encode(frame)
-
-
-async def both_speak(codec: Codec) -> list[str]:
-    """Return what Ada hears of herself, what the other one hears of her, and she of the other."""
-    async with room() as url, ChatClient(url, "Ada") as ada, ChatClient(url, "Bob", codec) as bob:
-        await ada.send("good morning")
-        heard = [await text_at(ada), await text_at(bob)]
-        await bob.send("hello")
-        return [*heard, await text_at(ada)]
-
-
-@exercise(
-    "04-2",
     "look at message.message and message.name, and send with `await client.send(...)`. "
     "The bot hears its own messages, too: client.name is what it is called.",
     'if message.message.endswith("?") and message.name != client.name: '
@@ -135,7 +58,7 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
 
 
 @exercise(
-    "04-3",
+    "04-2",
     "what happens if `put` is called twice before anybody gets? How many messages are kept then, "
     "and how often does `wait` let somebody through?",
     "one place is too few for several messages, and so is one flag that the first `get` clears. "

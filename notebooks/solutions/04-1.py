@@ -1,9 +1,7 @@
 # Exercise 04-1
-class ShoutCodec(JsonCodec):
-    subprotocol = "chatkit.shout"
+def make_bot(client):
+    async def answer(message):
+        if message.message.endswith("?") and message.name != client.name:
+            await client.send(f"{message.name} asks: {message.message}")
 
-    def encode(self, frame):
-        fields = msgspec.to_builtins(frame)
-        if "message" in fields:
-            fields["message"] = fields["message"].upper()
-        return super().encode(fields)
+    client.on_message(answer)

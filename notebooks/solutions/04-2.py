@@ -1,7 +1,10 @@
 # Exercise 04-2
-def make_bot(client):
-    async def answer(message):
-        if message.message.endswith("?") and message.name != client.name:
-            await client.send(f"{message.name} asks: {message.message}")
+class Mailbox:
+    def __init__(self):
+        self.messages = asyncio.Queue()
 
-    client.on_message(answer)
+    def put(self, message):
+        self.messages.put_nowait(message)
+
+    async def get(self):
+        return await self.messages.get()
