@@ -29,21 +29,23 @@ def tidy(wanted: str) -> str:
 
 def plain(character: str) -> str:
     """Return the character that stands for all that look like this one, as Unicode lists them."""
-    alike: list[str] = [entry["c"] for entry in confusables_data.get(character, ())]
+    alike = confusables_data.get(character, ())
     if len(alike) != 1:  # it is itself the one that the others are listed under, or like no other
         return character
-    mutual = len(confusables_data[alike[0]]) == 1
-    return min(character, alike[0]) if mutual else alike[0]
+    other: str = alike[0]["c"]
+    mutual = len(confusables_data[other]) == 1
+    return min(character, other) if mutual else other
 
 
 def looks(name: str) -> frozenset[str]:
     """Return what a name looks like, case aside: two names that share one can be mistaken.
 
     Small letters are compared as well as the letters as written, because `I` looks like `l`, and
-    `i` does not (Unicode Technical Standard 39, section 4).
+    `i` does not. Accents are compared by themselves: Unicode lists the Cyrillic `е`, and not `ё`
+    (Technical Standard 39, section 4).
     """
-    as_written = "".join(map(plain, name)).casefold()
-    small = "".join(map(plain, name.casefold()))
+    as_written = "".join(map(plain, unicodedata.normalize("NFD", name))).casefold()
+    small = "".join(map(plain, unicodedata.normalize("NFD", name.casefold())))
     return frozenset((f"as written: {as_written}", f"small: {small}"))
 
 

@@ -93,11 +93,13 @@ async def test_a_client_that_speaks_chatkit_is_welcomed(server: ChatServer, join
 async def test_the_server_s_codec_is_chosen_if_offered_else_another_that_is(
     default: str, offered: list[str], chosen: str
 ):
-    async with serving(codec=default) as server:
-        async with connect(socket_url(server), subprotocols=offered) as client:
-            assert client.subprotocol == chosen
-            codec = next(c for c in CODECS.values() if c.subprotocol == chosen)
-            assert codec.decode(await client.recv())["event"] == "welcome"
+    async with (
+        serving(codec=default) as server,
+        connect(socket_url(server), subprotocols=offered) as client,
+    ):
+        assert client.subprotocol == chosen
+        codec = next(c for c in CODECS.values() if c.subprotocol == chosen)
+        assert codec.decode(await client.recv())["event"] == "welcome"
 
 
 async def test_a_client_that_offers_only_what_nobody_speaks_is_a_plain_one(server: ChatServer):
