@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit.codecs import JSON
 from chatkit.lessons.checking import NotYetError, exercise
-from chatkit.room import Room
+from chatkit.room import Rooms
 from chatkit.server import GOING_AWAY, HOST
 
 PATIENCE = 1.0  # seconds in which a server that stops has closed its sockets
@@ -46,11 +46,11 @@ async def default_codec(answer: Callable[[], Any]) -> str:
     await server.start()
     try:
         plain, modern = await line_to(server.port), await line_to(server.port, JSON.subprotocol)
+        await modern.read_message()  # welcome: both are in the room
         await plain.write_message('["^ ","~:message","hello"]')
         said = str(await plain.read_message())
         if not said.startswith('["^ "'):
             raise NotYetError('a message in Transit, which begins with ["^ "', f"{said[:22]} …")
-        await modern.read_message()  # welcome
         heard = str(await modern.read_message()).partition(",")[0]
         return (
             'who offered no subprotocol heard ["^ " …, which is Transit; '
@@ -63,12 +63,12 @@ async def default_codec(answer: Callable[[], Any]) -> str:
 @exercise(
     "03-2",
     "the list takes a route, as in make_app: (path, handler, what its initialize gets). "
-    "And get answers with self.write, for which the room has its members.",
-    '[(r"/hello", Hello, {"room": room})]; and self.write(f"{len(self.room.members)} here").',
+    "And get answers with self.write, for which the rooms have their visitors.",
+    '[(r"/hello", Hello, {"rooms": rooms})]; and self.write(f"{len(self.rooms.visitors)} here").',
 )
-async def hello_route(answer: Callable[[Room], Application]) -> str:
-    """Ask for /hello with nobody in the room, and with two."""
-    app = answer(Room())
+async def hello_route(answer: Callable[[Rooms], Application]) -> str:
+    """Ask for /hello with nobody in a room, and with two."""
+    app = answer(Rooms())
     if not isinstance(app, Application):
         came = "nothing: a `return` is missing" if app is None else type(app).__name__
         raise NotYetError("the app that your function returns", came)
@@ -95,7 +95,7 @@ async def hello_route(answer: Callable[[Room], Application]) -> str:
     "03-3",
     "look into your own stop: who closes the WebSockets there?",
     "close_all_connections leaves WebSockets open. Keep both lines, and loop over "
-    "tuple(self.room.members): channel.close(GOING_AWAY) for each, without an await.",
+    "self.rooms.visitors: channel.close(GOING_AWAY) for each, without an await.",
 )
 async def stops_with_1001(answer: Callable[..., Any]) -> str:
     """Stop a server and see what a client hears of it."""

@@ -1,13 +1,13 @@
 # Exercise 03-2
 class Hello(RequestHandler):
-    def initialize(self, room):
-        self.room = room
+    def initialize(self, rooms):
+        self.rooms = rooms
 
     def get(self):
-        self.write(f"{len(self.room.members)} here")
+        self.write(f"{len(self.rooms.visitors)} here")
 
 
-def app_with_hello(room):
-    app = make_app(room)
-    app.add_handlers(".*", [(r"/hello", Hello, {"room": room})])
+def app_with_hello(rooms):
+    app = make_app(rooms)
+    app.add_handlers(".*", [(r"/hello", Hello, {"rooms": rooms})])
     return app
