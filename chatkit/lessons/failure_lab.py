@@ -1,0 +1,346 @@
+"""Things that fail when you want them to: a line, a server process, a disk; and a count of losses.
+
+Lesson 09.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from html import escape
+from itertools import groupby
+from subprocess import DEVNULL, PIPE, Popen
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from ipywidgets import HTML, Button, HBox, VBox
+
+from chatkit.lessons.pictures import Drawing
+from chatkit.log import Log, MemoryLog, SqliteLog, Waiting
+from chatkit.messages import ChatkitError
+from chatkit.room import Room, Rooms
+from chatkit.server import ChatServer, make_app
+from chatkit.widget import ChatWidget
+
+CHUNK = 64 * 1024  # bytes
+PATIENCE = 30.0  # seconds
+GLANCE = 0.01  # seconds between two looks
+SILENCE = 0.5  # seconds without news that count as the end
+
+
+async def until(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
+    """Wait for what nobody tells of; return whether it came true in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not true():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(GLANCE)
+    return bool(true())
+
+
+async def quiet(heard: Sequence[object]) -> None:
+    """Wait until nothing more is heard."""
+    length = -1
+    while length < len(heard):
+        length = len(heard)
+        await asyncio.sleep(SILENCE)
+
+
+class Line:
+    """A line to a server, by way of this kernel: it can be cut, or lose what goes one way."""
+
+    def __init__(self, url: str) -> None:
+        self.server = urlsplit(url)
+        self.whole = True
+        self.lost: set[str] = set()  # "there", "back" or both
+        self.ends: set[asyncio.StreamWriter] = set()
+
+    async def open(self) -> Self:
+        """Listen for clients, and return the line."""
+        self.relay = await asyncio.start_server(self.connect, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.relay.sockets[0].getsockname()[1]}/"
+        return self
+
+    def lose(self, way: str) -> None:
+        """Lose what goes `there`, to the server, or comes `back`, while the line seems to stand."""
+        self.lost.add(way)
+
+    def cut(self) -> None:
+        """Cut all connections; there are no new ones until the line is mended."""
+        self.whole = False
+        for end in self.ends:
+            end.transport.abort()
+        self.ends.clear()
+        self.lost.clear()
+
+    def mend(self) -> None:
+        """Let clients through again: they have to come by themselves."""
+        self.whole = True
+
+    def close(self) -> None:
+        """Take the line away."""
+        self.cut()
+        self.relay.close()
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Connect a client to the server, if the line is whole and there is a server."""
+        with suppress(OSError):
+            if self.whole:
+                port = self.server.port
+                from_server, to_server = await asyncio.open_connection("127.0.0.1", port)
+                self.ends |= {writer, to_server}
+                await asyncio.gather(
+                    self.carry(reader, to_server, "there"),
+                    self.carry(from_server, writer, "back"),
+                )
+        writer.close()
+
+    async def carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str
+    ) -> None:
+        """Pass on what goes one way, unless it is to be lost."""
+        with suppress(OSError):
+            while data := await reader.read(CHUNK):
+                if way not in self.lost:
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
+
+
+# `chatkit serve`, but it ends when its standard input does: that is, with the kernel at the latest.
+PROGRAM = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
+from chatkit.cli import main
+main()
+"""
+
+
+class ServerProcess:
+    """`chatkit serve` as a program of its own: it can be killed, and started on the same port."""
+
+    def __init__(self, log: str = "memory") -> None:
+        self.log = log
+        self.port = 0
+        self.crashes = 0
+        self.process: Popen[str] | None = None
+        self.starting: asyncio.Task[Any] | None = None
+
+    async def start(self) -> Self:
+        """Start the program, and return when it serves."""
+        self.process = self.spawn()
+        atexit.register(self.kill)
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), PATIENCE)
+        if not line:
+            raise ChatkitError("The server did not start: is its port taken, or its log locked?")
+        self.port = urlsplit(line.split()[-1]).port or 0
+        return self
+
+    def spawn(self) -> Popen[str]:
+        """Return a new process of the program; its first line tells where it serves."""
+        options = ["--port", str(self.port), "--log", self.log, "--rate", "off"]
+        command = [sys.executable, "-c", PROGRAM, "serve", *options]
+        return Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
+
+    @property
+    def url(self) -> str:
+        """Return the address of its page."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def runs(self) -> bool:
+        """Return whether it is alive."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End it as `kill -9` does: at once, without a chance to save anything."""
+        atexit.unregister(self.kill)
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                assert pipe is not None
+                pipe.close()
+            self.process = None
+
+    def crash(self) -> None:
+        """Kill it now, and start it again in the background."""
+        self.kill()
+        self.crashes += 1
+        self.starting = asyncio.create_task(self.start())
+
+    async def ready(self) -> None:
+        """Wait until it is back after a crash."""
+        if self.starting:
+            await self.starting
+
+
+class Heard(list[str]):
+    """The texts that one has heard; whenever there are so many, the server crashes."""
+
+    def __init__(self, server: ServerProcess | None = None, moments: Collection[int] = ()) -> None:
+        super().__init__()
+        self.server = server
+        self.moments = moments
+
+    def append(self, text: str) -> None:
+        """Add a text, and let the server crash if it is time for that."""
+        super().append(text)
+        if self.server and len(self) in self.moments:
+            self.server.crash()
+
+
+class PulledPlug(SqliteLog):
+    """A log on a disk that can lose its power: what comes later is not stored."""
+
+    powered = True
+
+    def store(self, batch: Sequence[Waiting]) -> Any:
+        """Store a batch, as long as there is power."""
+        if not self.powered:
+            raise sqlite3.OperationalError("no power")
+        return super().store(batch)
+
+
+class RoomsOf(Rooms):
+    """Rooms of a kind that a lesson builds."""
+
+    def __init__(self, kind: type[Room], log: Log) -> None:
+        super().__init__(log)
+        self.kind = kind
+
+    def enter(self, name: str) -> Room:
+        """Return the room of a name, made if need be."""
+        if name not in self.open:
+            self.open[name] = self.kind(name, self.log)
+        return self.open[name]
+
+
+class LabServer(ChatServer):
+    """A server with a log and rooms of the reader's own, for as many messages a second as may be.
+
+    For `async with`.
+    """
+
+    def __init__(self, log: Log | None = None, room: type[Room] = Room, port: int = 0) -> None:
+        super().__init__(port)
+        self.log = log or MemoryLog()
+        self.rooms = RoomsOf(room, self.log)
+        self.http = self.make_http(make_app(self.rooms, rate=None))
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+WIDE = 100  # messages in a row of the picture
+KINDS = {  # how a message fared: its colour, and how much of the row's height it takes
+    "once": ("rgb(40, 165, 105)", 1.0),
+    "lost": ("rgb(220, 60, 60)", 0.35),
+    "doubled": ("rgb(150, 100, 230)", 1.0),
+}
+
+
+class Tally(Drawing):
+    """How many messages were heard once, not at all, or more often; and a picture of them."""
+
+    def __init__(self, sent: Sequence[str], heard: Sequence[str]) -> None:
+        times = Counter(heard)
+        self.kinds = [
+            ("lost", "once")[times[text]] if times[text] < 2 else "doubled" for text in sent
+        ]
+        first = [*dict.fromkeys(heard)]
+        self.ordered = first == [text for text in sent if text in times]
+        words = ", ".join(f"{self.kinds.count(kind):,} {kind}" for kind in KINDS)
+        order = "" if self.ordered else ", not in order"
+        super().__init__("text/html", self.html(), f"{len(sent):,} sent: {words}{order}")
+
+    def html(self) -> str:
+        """Return the picture: a strip for each hundred messages, and what the colours mean."""
+        wide = min(WIDE, len(self.kinds))
+        cell, high = (7, 12) if wide > 20 else (26, 22)
+        rows = [self.kinds[start : start + wide] for start in range(0, len(self.kinds), wide)]
+        marks = "".join(
+            bar
+            for number, row in enumerate(rows)
+            for bar in self.bars(row, number, wide, cell, high)
+        )
+        width, height = 40 + wide * cell, len(rows) * (high + 3)
+        legend = " &nbsp; ".join(
+            f'<span style="color: {colour}">■</span> {self.kinds.count(kind):,} {kind}'
+            for kind, (colour, _) in KINDS.items()
+        )
+        order = "" if self.ordered else " &nbsp; (not in order)"
+        return (
+            f'<div><svg width="{width}" height="{height}" style="max-width: 100%" '
+            f'viewBox="0 0 {width} {height}" font-size="10" fill="currentColor">{marks}</svg>'
+            f"<div>{legend}{order}</div></div>"
+        )
+
+    @staticmethod
+    def bars(row: Sequence[str], number: int, wide: int, cell: int, high: int) -> Iterator[str]:
+        """Yield the marks of a row: its first number, and a bar for each run of one kind."""
+        top = number * (high + 3)
+        yield f'<text x="34" y="{top + high - 2}" text-anchor="end">{number * wide + 1}</text>'
+        done = 0
+        for kind, run in groupby(row):
+            colour, share = KINDS[kind]
+            for length in [1] * len([*run]) if wide <= 20 else [len([*run])]:
+                yield (
+                    f'<rect x="{40 + done * cell}" y="{top + high * (1 - share):.0f}" '
+                    f'width="{length * cell - 1}" height="{high * share:.0f}" fill="{colour}"/>'
+                )
+                done += length
+
+
+class Handles(VBox):
+    """A chat whose line can be cut, and whose server can be killed, with a click."""
+
+    def __init__(self, server: ServerProcess, line: Line, name: str = "Ada") -> None:
+        self.server = server
+        self.line = line
+        self.chat = ChatWidget(line.url, name)
+        self.state = HTML()
+        pulls: dict[str, Callable[[], object]] = {
+            "Cut the line": line.cut,
+            "Mend the line": line.mend,
+            "kill -9 the server": server.kill,
+            "Start the server": self.start,
+        }
+        buttons = [Button(description=words) for words in pulls]
+        for button, pull in zip(buttons, pulls.values(), strict=True):
+            button.on_click(self.pulled(pull))
+        super().__init__([HBox(buttons), self.state, self.chat])
+        self.show()
+
+    def pulled(self, pull: Callable[[], object]) -> Callable[[Button], None]:
+        """Return what a click on a button calls."""
+
+        def click(_: Button) -> None:
+            pull()
+            self.show()
+
+        return click
+
+    def start(self) -> None:
+        """Start the server again, unless it runs."""
+        if not self.server.runs:
+            self.starting = asyncio.create_task(self.server.start())
+            self.starting.add_done_callback(lambda _: self.show())
+
+    def show(self) -> None:
+        """Show how line and server are."""
+        line = "whole" if self.line.whole else "cut"
+        server = "runs" if self.server.runs else "has been killed"
+        self.state.value = escape(f"The line is {line}; the server {server}.")
+
+    def __repr__(self) -> str:
+        """Return what a notebook shows where it can't draw widgets."""
+        return "A chat and four handles: run this cell to pull them"

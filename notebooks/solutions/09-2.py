@@ -1,0 +1,7 @@
+# Exercise 09-2
+class Listener(ChatClient):
+    async def take_message(self, message):
+        self.outbox.confirm(message.key)
+        if message.id > self.seen:
+            await self.deliver(message)
+            self.seen = message.id
