@@ -216,7 +216,7 @@ class ChatClient:
 
         What was sent gets a moment to be confirmed; what is not stays in the outbox.
         """
-        if self.connection:
+        if self.connection and self.outbox.unconfirmed:
             with suppress(TimeoutError, ChatkitError):
                 await asyncio.wait_for(self.confirmed(), CLOSE_TIMEOUT)
         task, connection = self.task, self.connection
@@ -276,8 +276,9 @@ class ChatClient:
         except Exception as error:  # what answers there may say anything
             if isinstance(error, HTTPClientError) and error.code in REFUSALS:
                 raise RefusedError(refusal(self.place, error)) from error
+            reason = str(error) or type(error).__name__
             raise ChatkitError(
-                f"No chat answers at {self.place} ({error}): is the server running? "
+                f"No chat answers at {self.place} ({reason}): is the server running? "
                 "Start it with launch() in a cell, or with chatkit serve."
             ) from error
         self.connection = connection

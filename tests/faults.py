@@ -7,7 +7,9 @@ import base64
 import os
 import socket
 import struct
-from typing import Self
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from chatkit.wire import Frame, Opcode, apply_mask, read_frames
@@ -36,23 +38,36 @@ class BareClient:
         self.cut()
 
     @classmethod
+    async def dial(cls, url: str) -> Self:
+        """Connect to the server whose page is at `url`, and say nothing."""
+        address = urlsplit(url)
+        return cls(*await asyncio.open_connection(address.hostname, address.port))
+
+    @classmethod
     async def open(cls, url: str, *headers: str) -> Self:
         """Shake hands with the chat whose page is at `url`, asking for what is in its query."""
-        address = urlsplit(url)
-        client = cls(*await asyncio.open_connection(address.hostname, address.port))
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = (
-            f"GET /ws?{address.query} HTTP/1.1",
-            f"Host: {address.netloc}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Key: {key}",
-            "Sec-WebSocket-Version: 13",
-        )
-        client.writer.write("\r\n".join([*lines, *headers, "", ""]).encode())
-        head = await client.reader.readuntil(b"\r\n\r\n")
-        assert b"101 Switching Protocols" in head.splitlines()[0]
+        client = await cls.dial(url)
+        assert await client.shake_hands(url, *headers) == 101
         return client
+
+    async def shake_hands(self, url: str, *headers: str, host: str = "") -> int:
+        """Ask for a WebSocket and return the status of the answer.
+
+        `host` is what the client believes to be the name of the machine.
+        """
+        self.writer.write(handshake(url, *headers, host=host))
+        async with asyncio.timeout(TIMEOUT):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        return int(head.split()[1])
+
+    async def ended(self) -> bytes:
+        """Wait until the server has ended the connection, and return all that it said before."""
+        said = self.rest
+        async with asyncio.timeout(TIMEOUT):
+            with suppress(ConnectionError):  # a server that has enough need not read the rest
+                while data := await self.reader.read(CHUNK):
+                    said += data
+        return said
 
     def send(self, text: str | bytes, opcode: Opcode = Opcode.TEXT) -> None:
         """Send one short frame."""
@@ -78,8 +93,97 @@ class BareClient:
         self.writer.transport.abort()
 
 
+def handshake(url: str, *headers: str, host: str = "") -> bytes:
+    """Return the request for a WebSocket, and no more."""
+    address = urlsplit(url)
+    lines = (
+        f"GET /ws?{address.query} HTTP/1.1",
+        f"Host: {host or address.netloc}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        "Sec-WebSocket-Version: 13",
+    )
+    return "\r\n".join([*lines, *headers, "", ""]).encode()
+
+
 def close_code(frame: Frame | None) -> int:
     """Return the code that a close frame carries."""
     assert frame is not None
     assert frame.opcode == Opcode.CLOSE
     return int.from_bytes(frame.payload[:2], "big")
+
+
+WELCOME: dict[str, Any] = {  # of a server of the tests' own
+    "event": "welcome",
+    "room": "lobby",
+    "name": "Ada",
+    "members": ["Ada"],
+    "count": 1,
+    "last": 0,
+    "log": "theirs",
+    "missed": False,
+    "rate": None,
+}
+
+
+class Proxy:
+    """A way to a server that can be cut, at any byte and in either direction.
+
+    `budget` is called for each direction of each line, and says after how many bytes both are
+    cut. `url` is the address of the page through it.
+    """
+
+    def __init__(self, port: int, budget: Callable[[], float] = lambda: float("inf")) -> None:
+        self.port = port
+        self.budget = budget
+        self.cuts = 0
+        self.lines: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
+        self.unnoticed: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self.listener = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.listener.sockets[0].getsockname()[1]}/"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.listener.close()
+        for line in self.lines + self.unnoticed:
+            for writer in line:
+                writer.close()
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+
+    async def serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        """Carry one line until an end hangs up, or it is cut."""
+        try:
+            answers, server = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:  # no server just now
+            client.close()
+            return
+        self.lines.append((client, server))
+        for source, target in ((reader, server), (answers, client)):
+            self.tasks.add(task := asyncio.create_task(self.carry(source, target, self.budget())))
+            task.add_done_callback(self.tasks.discard)
+
+    async def carry(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, budget: float
+    ) -> None:
+        """Carry one direction until its source ends or its budget is spent; then end the line."""
+        with suppress(OSError):
+            while budget > 0 and (data := await source.read(CHUNK)):
+                target.write(data[: int(min(budget, CHUNK))])
+                budget -= len(data)
+                await target.drain()
+        for line in [line for line in self.lines if target in line]:
+            self.cuts += budget <= 0
+            self.lines.remove(line)
+            for writer in line:
+                writer.close()
+
+    def cut_unnoticed(self) -> None:
+        """Cut all lines for the clients alone: to the server they still seem to stand."""
+        for client, _ in self.lines:
+            client.transport.abort()
+        self.unnoticed, self.lines = self.unnoticed + self.lines, []

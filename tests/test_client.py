@@ -17,6 +17,7 @@ from chatkit.messages import MAX_MESSAGE, ChatkitError, FrameError, Message
 from chatkit.outbox import OUTBOX
 from chatkit.server import ChatServer
 from tests.conftest import Join, hear, members, say, serving, until
+from tests.faults import WELCOME
 
 
 @pytest.fixture(autouse=True)
@@ -24,19 +25,6 @@ def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that were cut off come back without much waiting."""
     monkeypatch.setattr(client_module, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(client_module, "LONGEST_WAIT", 0.05)
-
-
-WELCOME = {
-    "event": "welcome",
-    "room": "lobby",
-    "name": "Ada",
-    "members": ["Ada"],
-    "count": 1,
-    "last": 0,
-    "log": "theirs",
-    "missed": False,
-    "rate": None,
-}
 
 
 async def echo(connection: ServerConnection) -> None:
