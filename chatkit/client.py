@@ -323,7 +323,6 @@ class ChatClient:
     async def talk(self, connection: WebSocketClientConnection) -> None:
         """Read what comes and send what waits until the line ends."""
         posting = asyncio.create_task(self.post(connection))
-        posting.add_done_callback(lambda _: connection.close())  # one who can't send comes back
         try:
             while (data := await connection.read_message()) is not None:
                 await self.receive(data)
@@ -334,7 +333,7 @@ class ChatClient:
     async def post(self, connection: WebSocketClientConnection) -> None:
         """Send what is in the outbox, oldest first, no faster than the server wants it."""
         loop = asyncio.get_running_loop()
-        with suppress(WebSocketClosedError):
+        try:
             while True:
                 while not self.outbox.due:
                     await self.outbox.changed()
@@ -344,6 +343,12 @@ class ChatClient:
                     await connection.write_message(self.codec.encode(message))
                     if not connection.selected_subprotocol:  # a plain server confirms nothing
                         self.outbox.confirm(message.key)
+        except WebSocketClosedError:
+            pass  # the reading will end, too
+        except Exception as error:  # a codec may raise anything
+            self.complain(f"A message could not be sent. {error}")
+        finally:
+            connection.close()  # a line on which nothing can be sent is none
 
     async def tell_server(self, frame: dict[str, Any]) -> None:
         """Send an event, if there is a line and it isn't too busy."""
