@@ -1,5 +1,5 @@
 # Exercise 09-2
-class Listener(ChatClient):
+class OnlyOnce(ChatClient):
     async def take_message(self, message):
         self.outbox.confirm(message.key)
         if message.id > self.seen:
