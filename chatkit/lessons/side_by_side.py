@@ -11,12 +11,12 @@ from chatkit.links import page_link
 from chatkit.server import LaunchedServer
 from chatkit.widget import ChatWidget
 
-HEIGHT = 440  # pixels
-BELOW_LIST = 78  # pixels of that which the widget needs below its list
+HEIGHT = 480  # pixels
+AROUND_LIST = 130  # pixels of that which the widget needs above and below its list
 NARROWEST = 320  # pixels that a half needs; where two do not fit, they stand one below the other
 # The widget's list is drawn by the browser: only a style can tell it how high to be.
 STYLE = f"""<style>
-.chatkit-beside {{ --chatkit-height: {HEIGHT - BELOW_LIST}px }}
+.chatkit-beside {{ --chatkit-height: {HEIGHT - AROUND_LIST}px }}
 .chatkit-beside iframe {{
   display: block; box-sizing: border-box; width: 100%; height: {HEIGHT}px;
   border: 1px solid var(--jp-border-color2, silver); border-radius: 10px;
