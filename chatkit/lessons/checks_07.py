@@ -126,7 +126,10 @@ async def brief(answer: Any) -> str:
         most = "\n".join("x" * LINES)
         if (await ask(ada, {"message": most, "key": "a"})).get("message") != most:
             raise NotYetError(f"a message of {LINES} lines to reach the room", "an error")
-        for wall, what in {f"{most}\nx": "21 lines", "x" + "\n" * 4000 + "x": "4,001"}.items():
+        for wall, what in {
+            f"{most}\nx": "21 lines",
+            "x" + "\n" * 4000 + "x": "4,001 lines",
+        }.items():
             said = await ask(ada, {"message": wall, "key": "b"})
             if said.get("error") != "too_long":
                 came = f"the error {said['error']}" if "error" in said else "it went to everybody"
