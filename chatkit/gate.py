@@ -98,7 +98,7 @@ class Gate:
             return False
         name = page.hostname or ""
         certain = self.any_name or is_address(name) or is_loopback(name)
-        return certain and page.netloc == host.casefold()
+        return bool(name) and certain and page.netloc == host.casefold()
 
     def check(self, token: str, address: str) -> None:
         """Raise FrameError if the token is wrong or too many came from an address already.

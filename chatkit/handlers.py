@@ -30,7 +30,8 @@ from chatkit.room import Rooms
 
 mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it plain text
 
-REFUSALS = {"bad_token": 403, "too_many": 503}  # HTTP status of an upgrade; else it is 400
+# HTTP status of an upgrade that is refused; else it is 400
+REFUSALS = {"bad_origin": 403, "bad_token": 403, "too_many": 503}
 TRY_AGAIN_LATER = 1013  # close code (IANA's WebSocket Close Code Number Registry)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -59,9 +60,16 @@ class ChatSocket(WebSocketHandler):
         return self.gate.allows_origin(origin, self.request.host)
 
     def prepare(self) -> None:
-        """Read the query before the upgrade, so that a bad one gets a plain HTTP answer."""
+        """Look at who asks before the upgrade, so that a refusal is a plain HTTP answer.
+
+        Tornado would let in a page whose Origin is the Host, and never call `check_origin`.
+        """
         self.address = self.request.remote_ip or ""
+        origin = self.request.headers.get("Origin")
         try:
+            if origin is not None and not self.check_origin(origin):
+                detail = "This page is neither the chat's own nor one that its server lets in."
+                raise FrameError("bad_origin", detail)
             self.entry = read_entry(self.request.query_arguments)
             self.gate.check(self.entry.token, self.address)
             self.rooms.check(self.entry.room)
