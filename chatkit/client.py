@@ -328,6 +328,7 @@ class ChatClient:
                 await self.receive(data)
         finally:
             posting.cancel()
+            connection.close()
             self.connection = None
 
     async def post(self, connection: WebSocketClientConnection) -> None:
@@ -347,7 +348,6 @@ class ChatClient:
             pass  # the reading will end, too
         except Exception as error:  # a codec may raise anything
             self.complain(f"A message could not be sent. {error}")
-        finally:
             connection.close()  # a line on which nothing can be sent is none
 
     async def tell_server(self, frame: dict[str, Any]) -> None:
