@@ -229,11 +229,8 @@ class ChatClient:
             await say_goodbye(connection)
         if task:
             await asyncio.wait([task])
-            if self.outbox.unconfirmed:
-                self.complain(
-                    f"The server has not confirmed {len(self.outbox.unconfirmed)} of "
-                    "the messages: connect again to send them."
-                )
+        if task and (left := len(self.outbox.unconfirmed)):
+            self.complain(f"Closed with {left} not confirmed: they go out if it connects again.")
 
     async def __aenter__(self) -> Self:
         """Connect for the length of an `async with`."""
