@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 from inspect import iscoroutine
+from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
@@ -16,12 +19,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import websocket_connect
 
-from chatkit.client import ChatClient
 from chatkit.codecs import JSON
-from chatkit.handlers import ChatSocket
+from chatkit.gate import Gate
+from chatkit.handlers import ChatSocket, page_routes
 from chatkit.lessons.checking import NotYetError, exercise
-from chatkit.messages import ChatkitError
-from chatkit.room import Room
+from chatkit.paths import STATIC
+from chatkit.room import Rooms
 from chatkit.server import log_request, make_app
 
 PREFIX = "/user/ada/proxy/8765/"
@@ -136,48 +139,32 @@ async def parts_of(url: str, page: Outline) -> int:
     return len(wanted)
 
 
-async def hold_chat(url: str) -> None:
-    """Let Ada say something to Grace; NotYetError if it does not arrive."""
-    try:
-        async with ChatClient(url, "Ada") as ada, ChatClient(url, "Grace") as grace:
-            await ada.send("hello")
-            heard = await anext(grace)
-    except ChatkitError as error:
-        answer = re.search(r"HTTP \d+", str(error))
-        came = f"the answer {answer[0]}" if answer else "no answer"
-        raise NotYetError("a chat at /ws", came) from error
-    if heard.message != "hello":
-        raise NotYetError("Ada's “hello” at Grace's end", f"“{heard.message}”")
-
-
 @exercise(
     "06-1",
-    "For each title copy STATIC into a new folder, write the escaped title into its index.html, "
-    "and give Application the chat's route and page_routes(folder).",
-    'Path(mkdtemp()) / "page" is a new folder (from tempfile import mkdtemp). Take the text '
-    'of STATIC / "index.html", replace "Welcome to chat" by escape(title), and write it into '
-    "the copy. Then return "
-    "Application([chat, *page_routes(folder)]).",
+    'The words "Welcome to chat" stand in the file twice. Replace them by the title, escaped, '
+    "and return the text.",
+    'Call the text html; then return html.replace("Welcome to chat", escape(title)).',
 )
-async def own_page(my_app: Callable[[str], Any]) -> str:
-    """Two titles, one of them with marks that mean something in HTML; all parts; a chat."""
+async def own_page(my_page: Callable[[str], Any]) -> str:
+    """Two titles, one of them with marks that mean something in HTML; and all parts."""
     for title in TITLES:
-        app = my_app(title)
-        if iscoroutine(app):
-            app.close()
-        if not isinstance(app, Application):
-            raise NotYetError("a Tornado Application", repr(type(app).__name__))
-        async with served(app) as url:
-            page = Outline(await fetch(url))
-            for tag, words in page.words.items():
-                if words.strip() != title:
-                    raise NotYetError(f"“{title}” in the page's <{tag}>", f"“{words.strip()}”")
-            count = await parts_of(url, page)
-            await hold_chat(url)
-    return (
-        f"“{TITLES[-1]}” stands over your page, its {count} parts came over HTTP, "
-        "and Ada's hello reached Grace."
-    )
+        html = my_page(title)
+        if iscoroutine(html):
+            html.close()
+        if not isinstance(html, str):
+            came = "nothing: does it return the text?" if html is None else type(html).__name__
+            raise NotYetError("the page's text", came)
+        with TemporaryDirectory() as home:
+            folder = copytree(STATIC, Path(home) / "page")
+            (folder / "index.html").write_text(html, encoding="utf-8")
+            app = Application(page_routes(folder), log_function=log_request)
+            async with served(app) as url:
+                page = Outline(await fetch(url))
+                for tag, words in page.words.items():
+                    if words.strip() != title:
+                        raise NotYetError(f"“{title}” in the page's <{tag}>", f"“{words.strip()}”")
+                count = await parts_of(url, page)
+    return f"“{TITLES[-1]}” stands over your page, and its {count} parts came over HTTP."
 
 
 @exercise(
@@ -193,7 +180,7 @@ async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
         address = socket_url_for(page)
         if address != socket:
             raise NotYetError(f"{socket} for the page {page}", str(address))
-    chat = (f"{PREFIX}ws", ChatSocket, {"room": Room(), "codec": JSON})
+    chat = (f"{PREFIX}ws", ChatSocket, {"rooms": Rooms(), "gate": Gate(), "codec": JSON})
     async with served(Application([chat], log_function=log_request)) as url:
         line = await websocket_connect(socket_url_for(url[:-1] + PREFIX))
         await line.write_message(JSON.encode({"message": "hello"}))
@@ -218,7 +205,7 @@ def numbers(answer: Any) -> list[int]:
     "Go through enumerate(source.splitlines(), 1) and keep the number of each line that holds "
     "innerHTML, ws:// or a path that begins with a slash.",
     "A path begins with a slash where a quote is followed by one, and there are two kinds of "
-    'quotes: re.search(r"innerHTML|ws://|[\\"\']/", line).',
+    'quotes: look for any of "innerHTML", "ws://", \'"/\' and "\'/" in each line.',
 )
 async def unsafe(unsafe_lines: Callable[[str], list[int]]) -> str:
     """Each kind of unsafe line, a page of all of them, and the real page, which has none."""
@@ -236,8 +223,7 @@ async def unsafe(unsafe_lines: Callable[[str], list[int]]) -> str:
     if found != wanted:
         raise NotYetError(f"{wanted} for a page with {len(wanted)} such lines", str(found))
     async with served(make_app()) as url:
-        scripts = ("main", "socket", "codec", "view", "message-input")
-        files = ["", *(f"static/{name}.js" for name in scripts)]
+        files = ["", *(f"static/{file.name}" for file in sorted(STATIC.glob("*.js")))]
         for file in files:
             source = await fetch(url + file)
             found = numbers(unsafe_lines(source))
