@@ -56,7 +56,7 @@ async def none_is_missed(a_small_log: Callable[[], Log]) -> str:
     heard = [message.message async for message in grace]
     if faults or len(heard) < AWAY + 1:
         missed = AWAY + 1 - len(heard)
-        said = f"“{faults[0]}”" if faults else "silence"
+        said = f"“{faults[0].rstrip('.')}”" if faults else "silence"
         raise NotYetError("no message to be missed", f"{missed} missed, and {said}")
     if kept > AWAY:
         raise NotYetError("as few places as will do", f"{kept}, and fewer would do")
@@ -119,7 +119,7 @@ async def hears_once(listener: type[ChatClient]) -> str:
         server.stop()
         await server.close_all_connections()
     if faults:
-        raise NotYetError("each frame to be taken", f"“{faults[0]}”")
+        raise NotYetError("each frame to be taken", f"“{faults[0].rstrip('.')}”")
     twice = next((text for text in heard if heard.count(text) > 1), None)
     if twice:
         raise NotYetError("each message to be handed on once", f"“{twice}” came twice")

@@ -10,7 +10,7 @@ import atexit
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from html import escape
 from itertools import groupby
@@ -241,11 +241,13 @@ class LabServer(ChatServer):
 
 
 WIDE = 100  # messages in a row of the picture
+FEW = 20  # messages that are drawn one by one, with their texts
 KINDS = {  # how a message fared: its colour, and how much of the row's height it takes
     "once": ("rgb(40, 165, 105)", 1.0),
     "lost": ("rgb(220, 60, 60)", 0.35),
     "doubled": ("rgb(150, 100, 230)", 1.0),
 }
+MARGIN = 40  # pixels for the number of a row's first message
 
 
 class Tally(Drawing):
@@ -253,51 +255,61 @@ class Tally(Drawing):
 
     def __init__(self, sent: Sequence[str], heard: Sequence[str]) -> None:
         times = Counter(heard)
-        self.kinds = [
-            ("lost", "once")[times[text]] if times[text] < 2 else "doubled" for text in sent
+        kinds = [["lost", "once", "doubled"][min(times[text], 2)] for text in sent]
+        ordered = [*dict.fromkeys(heard)] == [text for text in sent if text in times]
+        order = "" if ordered else "not in order"
+        counts = [f"{kinds.count(kind):,} {kind}" for kind in KINDS]
+        marks = [
+            f'<span style="color: {colour}">■</span> {count}'
+            for count, (colour, _) in zip(counts, KINDS.values(), strict=True)
         ]
-        first = [*dict.fromkeys(heard)]
-        self.ordered = first == [text for text in sent if text in times]
-        words = ", ".join(f"{self.kinds.count(kind):,} {kind}" for kind in KINDS)
-        order = "" if self.ordered else ", not in order"
-        super().__init__("text/html", self.html(), f"{len(sent):,} sent: {words}{order}")
-
-    def html(self) -> str:
-        """Return the picture: a strip for each hundred messages, and what the colours mean."""
-        wide = min(WIDE, len(self.kinds))
-        cell, high = (7, 12) if wide > 20 else (26, 22)
-        rows = [self.kinds[start : start + wide] for start in range(0, len(self.kinds), wide)]
-        marks = "".join(
-            bar
-            for number, row in enumerate(rows)
-            for bar in self.bars(row, number, wide, cell, high)
-        )
-        width, height = 40 + wide * cell, len(rows) * (high + 3)
-        legend = " &nbsp; ".join(
-            f'<span style="color: {colour}">■</span> {self.kinds.count(kind):,} {kind}'
-            for kind, (colour, _) in KINDS.items()
-        )
-        order = "" if self.ordered else " &nbsp; (not in order)"
-        return (
-            f'<div><svg width="{width}" height="{height}" style="max-width: 100%" '
-            f'viewBox="0 0 {width} {height}" font-size="10" fill="currentColor">{marks}</svg>'
-            f"<div>{legend}{order}</div></div>"
+        legend = " &nbsp; ".join([*marks, order])
+        picture = few(sent, kinds) if len(sent) <= FEW else many(kinds)
+        words = ", ".join(filter(None, [*counts, order]))
+        super().__init__(
+            "text/html",
+            f"<div>{picture}<div>{legend}</div></div>",
+            f"{len(sent):,} sent: {words}",
         )
 
-    @staticmethod
-    def bars(row: Sequence[str], number: int, wide: int, cell: int, high: int) -> Iterator[str]:
-        """Yield the marks of a row: its first number, and a bar for each run of one kind."""
-        top = number * (high + 3)
-        yield f'<text x="34" y="{top + high - 2}" text-anchor="end">{number * wide + 1}</text>'
-        done = 0
-        for kind, run in groupby(row):
-            colour, share = KINDS[kind]
-            for length in [1] * len([*run]) if wide <= 20 else [len([*run])]:
-                yield (
-                    f'<rect x="{40 + done * cell}" y="{top + high * (1 - share):.0f}" '
-                    f'width="{length * cell - 1}" height="{high * share:.0f}" fill="{colour}"/>'
-                )
-                done += length
+
+def few(sent: Sequence[str], kinds: Sequence[str]) -> str:
+    """Return a picture of a few messages, one beside the other."""
+    marks = [
+        f'{bar(number * 26, 0, 25, 20, kind)}<text x="{number * 26 + 12}" y="14" '
+        f'text-anchor="middle">{escape(text)}</text>'
+        for number, (text, kind) in enumerate(zip(sent, kinds, strict=True))
+    ]
+    return svg(len(sent) * 26, 20, marks)
+
+
+def many(kinds: Sequence[str]) -> str:
+    """Return a picture of many messages, a hundred in a row."""
+    marks = []
+    for top, start in enumerate(range(0, len(kinds), WIDE)):
+        marks.append(f'<text x="34" y="{top * 15 + 10}" text-anchor="end">{start + 1}</text>')
+        left = MARGIN
+        for kind, run in groupby(kinds[start : start + WIDE]):
+            width = 7 * len([*run])
+            marks.append(bar(left, top * 15, width - 1, 12, kind))
+            left += width
+    return svg(MARGIN + 7 * WIDE, 15 * (top + 1), marks)
+
+
+def bar(left: int, top: int, width: int, height: int, kind: str) -> str:
+    """Return a bar in the colour and of the height of its kind; sizes are in pixels."""
+    colour, share = KINDS[kind]
+    high = round(height * share)
+    place = f'x="{left}" y="{top + height - high}" width="{width}" height="{high}"'
+    return f'<rect {place} fill="{colour}"/>'
+
+
+def svg(width: int, height: int, marks: Sequence[str]) -> str:
+    """Return a drawing that shrinks where the page is narrow."""
+    return (
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'style="max-width: 100%" font-size="10" fill="currentColor">{"".join(marks)}</svg>'
+    )
 
 
 class Handles(VBox):
@@ -340,6 +352,11 @@ class Handles(VBox):
         line = "whole" if self.line.whole else "cut"
         server = "runs" if self.server.runs else "has been killed"
         self.state.value = escape(f"The line is {line}; the server {server}.")
+
+    def leave(self) -> None:
+        """Take the chat away, and leave a few words in its place."""
+        self.chat.close()
+        self.children = [HTML("The server has been stopped: run this cell to start it again.")]
 
     def __repr__(self) -> str:
         """Return what a notebook shows where it can't draw widgets."""
