@@ -106,8 +106,7 @@ function receive(frame, chat) {
     chat.page.rooms.show({ rooms: frame.rooms });
   } else if ("message" in frame) {
     if (chat.session.isNew(frame)) chat.page.list.add(frame);
-    if (chat.outbox.take(frame.key)) chat.page.error("", frame.key);
-    showPending(chat);
+    if (chat.outbox.take(frame.key)) confirmed(frame.key, chat);
   }
 }
 
@@ -120,6 +119,11 @@ function enter(frame, { page, session, outbox, socket }) {
   if (frame.missed) page.list.add({ note: MISSED });
   outbox.open(session.room);
   socket.send({ event: "rooms" });
+}
+
+function confirmed(key, chat) {
+  chat.page.error("", key);
+  showPending(chat);
 }
 
 /** An error: its message is sent again later, or goes back into the field for good. */
@@ -210,7 +214,9 @@ function init() {
 
 /** Keeps up with the browser: its address, its network, and whether anybody is looking. */
 function follow(chat) {
-  window.addEventListener("popstate", () => visit(roomOf(location), chat));
+  window.addEventListener("popstate", () => {
+    if (roomOf(location) !== chat.session.room) visit(roomOf(location), chat);
+  });
   window.addEventListener("online", () => chat.socket.renew());
   document.addEventListener("visibilitychange", () => document.hidden || chat.socket.wake());
   window.addEventListener("beforeunload", (event) => {

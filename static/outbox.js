@@ -56,7 +56,7 @@ export class Outbox {
 
   next() {
     const first = this.items.find((item) => item.room === this.room);
-    if (!first || this.sent !== null) return;
+    if (!first || this.sent !== null || this.timer !== null) return;
     const { key, message } = first;
     if (this.send({ message, key })) this.sent = key;
   }
@@ -67,7 +67,7 @@ export class Outbox {
     if (index < 0) return undefined;
     const [item] = this.items.splice(index, 1);
     if (this.sent === key) this.sent = null;
-    if (this.timer === null) this.next();
+    this.next();
     return item;
   }
 

@@ -7,7 +7,7 @@ const LOBBY = "lobby";
 
 /** What a room may be called, and the same in words. */
 export const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
-export const ROOM_RULE = "A room's name is 1 to 64 letters from a to z, digits, - or _.";
+export const ROOM_RULE = "A room's name has 1 to 64 letters from a to z, digits, - or _.";
 
 /** The room that an address leads to. */
 export function roomOf(location) {

@@ -20,6 +20,8 @@ from chatkit.server import ChatServer, LaunchedServer, log_request, make_app
 from tests.browser import jupyterlab
 from tests.browser.conftest import NewPage
 
+# What Chromium logs while no server answers; 400 if one does by the time the page asks why.
+DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
 BACK = 15_000  # milliseconds in which a page is back after a restart
 HOSTILE = "<img src=x onerror=\"document.title = 'attacked'\">"
 DISTANCE = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
@@ -145,7 +147,7 @@ def test_a_link_opens_a_window_that_knows_nothing_of_ours(ada: Page, grace: Page
 def test_the_page_comes_back_after_a_restart_and_says_so_on_the_way(
     server: LaunchedServer, serve: Serve, ada: Page, grace: Page, forgiven: list[str]
 ) -> None:
-    forgiven += ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED"]
+    forgiven += DOWN
     say(ada, "before")
     expect(texts(grace)).to_have_text(["before"])
     server.stop()
@@ -168,7 +170,7 @@ def test_the_page_comes_back_after_a_restart_and_says_so_on_the_way(
 def test_nothing_is_lost_when_the_server_goes_and_its_log_stays(
     serve: Serve, new_page: NewPage, forgiven: list[str], tmp_path: Path
 ) -> None:
-    forgiven += ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED"]
+    forgiven += DOWN
     log = f"sqlite:{tmp_path / 'chat.db'}"
     server = serve(ChatServer(port=0, log=log))
     ada, grace = join(new_page(), server.url), join(new_page(), server.url, "Grace")

@@ -607,6 +607,7 @@ def test_what_the_server_can_t_take_now_goes_again_after_a_wait_and_before_the_r
         box.later(key(0));
         box.later(key(0));
         box.later("unknown");
+        box.add("a", "three");
         world.pass(1_000);
         const early = sent.length;
         world.pass(1_000);
@@ -1207,6 +1208,14 @@ def test_what_waits_stands_after_everything_else_and_is_dimmed(blank: Page, show
     expect(blank.get_by_text("to be sent")).to_be_hidden()
 
 
+def test_writing_takes_one_to_the_bottom(blank: Page, show: Any) -> None:
+    show(*messages(10))
+    blank.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
+    wait_until(blank, "!list.following")
+    blank.evaluate(PENDING, [["a", "one"]])
+    assert blank.get_by_role("log").evaluate(DISTANCE) < 2
+
+
 def test_what_waits_is_no_empty_room(blank: Page, show: Any) -> None:
     show()
     blank.evaluate(PENDING, [["a", "one"]])
@@ -1292,6 +1301,8 @@ def chat(page: Page, address: str) -> Page:
         Object.assign(window, { setTimeout: world.setTimeout, clearTimeout: world.clearTimeout });
         window.socket = () => world.sockets.at(-1);"""
     )
+    # What the page asks about a socket that never opened: nothing is wrong with its address.
+    page.route("**/ws?*", lambda route: route.fulfill(status=200))
     page.goto(address)
     wait_until(page, "world.sockets.length === 1")
     return page
@@ -1563,6 +1574,9 @@ def test_going_to_another_room_leaves_everything_of_this_one_behind(
     chat.go_forward()
     wait_until(chat, "world.sockets.length === 4")
     assert query(chat)["room"] == "tea"
+    chat.evaluate("location.hash = '#top'")
+    chat.go_back()
+    assert chat.evaluate("world.sockets.length") == 4
 
 
 def test_what_waits_for_a_room_waits_there(chat: Page) -> None:
@@ -1581,12 +1595,24 @@ def test_what_waits_for_a_room_waits_there(chat: Page) -> None:
     assert [frame["message"] for frame in sent(chat)] == ["for the lobby"]
 
 
+def test_what_waits_to_go_again_never_goes_to_another_room(chat: Page) -> None:
+    welcome(chat, "Ada")
+    say(chat, "for the lobby")
+    hear(chat, {"error": "too_fast", "detail": "Wait.", "key": sent(chat)[0]["key"]})
+    chat.get_by_label("Another room").fill("tea")
+    chat.keyboard.press("Enter")
+    chat.evaluate("socket().open(); world.pass(5_000)")
+    assert sent(chat) == []
+    welcome(chat, "Ada", room="tea")
+    assert sent(chat) == []
+
+
 @pytest.mark.parametrize("room", ["my room", "<b>", "x" * 65, "café", " "])
 def test_a_room_that_can_t_be_is_said_to_be_so(chat: Page, room: str) -> None:
     field = chat.get_by_label("Another room")
     field.evaluate("(field, room) => { field.value = room }", room)
     field.press("Enter")
-    rule = "A room's name is 1 to 64 letters from a to z, digits, - or _."
+    rule = "A room's name has 1 to 64 letters from a to z, digits, - or _."
     expect(chat.get_by_text(rule)).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     assert chat.evaluate("world.sockets.length") == 1
