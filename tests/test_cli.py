@@ -7,18 +7,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 from jupyter_client.manager import run_kernel
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from chatkit.cli import main
 from tests.test_server import is_free
 
 LIMIT = 20  # seconds that a process gets on a busy machine
-FIRST_LINE = re.compile(r"chatkit is serving on (http://127\.0\.0\.1:(\d+)/)\n")
+FIRST_LINE = re.compile(r"chatkit is serving on (http://127\.0\.0\.1:(\d+)/(\S*))\n")
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -31,6 +33,13 @@ def chatkit(*args: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`chatkit serve` as it runs, and the port that its first line tells."""
+    with announced(*args) as (process, line):
+        yield process, int(line[2])
+
+
+@contextmanager
+def announced(*args: str) -> Iterator[tuple[subprocess.Popen[str], re.Match[str]]]:
+    """`chatkit serve` as it runs, and its first line."""
     command = [sys.executable, "-m", "chatkit.cli", "serve", *args]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -38,7 +47,7 @@ def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
         try:
             line = FIRST_LINE.fullmatch(process.stdout.readline())
             assert line, process.communicate(timeout=LIMIT)
-            yield process, int(line[2])
+            yield process, line
         finally:
             process.kill()
 
@@ -72,16 +81,81 @@ def test_it_serves_on_the_port_and_in_the_codec_that_were_chosen():
             assert client.recv(LIMIT).startswith('["^ ","~:message","hi","~:id",1,')
 
 
+def test_it_serves_others_with_a_token_that_its_link_holds():
+    with announced("--port", "0", "--host", "0.0.0.0", "--token", "auto") as (_, line):
+        _, port, query = line.groups()
+        assert re.fullmatch(r"\?token=[\w-]{20,}", query)
+        with urlopen(line[1], timeout=LIMIT) as page:
+            assert page.status == 200
+        with connect(f"ws://127.0.0.1:{port}/ws{query}") as client:
+            client.send('{"message": "hi"}')
+            assert '"hi"' in client.recv(LIMIT)
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(f"ws://127.0.0.1:{port}/ws")
+
+
+def test_origin_rate_and_connections_are_as_chosen():
+    site = "https://chat.example.org"
+    limits = ("--rate", "off", "--per-address", "1", "--origin", site)
+    with serving("--port", "0", *limits, "--origin", "https://b.example") as (_, port):
+        address = f"ws://127.0.0.1:{port}/ws"
+        with connect(address, origin=site) as client:
+            for number in range(100):
+                client.send(f'{{"message": "{number}"}}')
+            assert '"id":100,' in [client.recv(LIMIT) for _ in range(100)][-1]
+            with pytest.raises(InvalidStatus, match="503"):
+                connect(address)
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(address, origin="https://evil.example")
+
+
+def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
+    log = f"sqlite:{tmp_path / 'chat.db'}"
+    for query, said in (("", "hi"), ("?since=0", "ho")):
+        with (
+            serving("--port", "0", "--log", log) as (_, port),
+            connect(f"ws://127.0.0.1:{port}/ws{query}") as client,
+        ):
+            client.send(f'{{"message": "{said}"}}')
+            heard = [client.recv(LIMIT)] + ([client.recv(LIMIT)] if query else [])
+    assert [re.match(r'{"message":"(..)","id":(\d),', text).groups() for text in heard] == [
+        ("hi", "1"),
+        ("ho", "2"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (["--port", "70000"], "There is no port 70000: choose one from 1 to 65535, or 0 for any."),
         (["--port", "-1"], "There is no port -1: choose one from 1 to 65535, or 0 for any."),
         (["--codec", "xml"], "There is no codec 'xml': choose one of json, transit."),
+        (["--log", "disk"], "There is no log 'disk': choose memory, or sqlite:chat.db."),
+        (["--rate", "0"], "--rate is a whole number from 1, or off; this is '0'."),
+        (["--rate", "fast"], "--rate is a whole number from 1, or off; this is 'fast'."),
+        (["--per-address", "-1"], "--per-address is a whole number from 1, or off; this is '-1'."),
+        (
+            ["--host", "0.0.0.0"],
+            "Others can reach 0.0.0.0, so let a token keep strangers out: token 'auto' makes one.",
+        ),
     ],
 )
-def test_what_can_t_be_is_told_in_one_sentence_with_exit_code_2(args: list[str], words: str):
-    ended = chatkit("serve", *args)
+def test_what_can_t_be_is_told_in_one_sentence_with_exit_code_2(
+    args: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(sys, "argv", ["chatkit", "serve", *args])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", f"chatkit: {words}\n")
+
+
+def test_what_can_t_be_listened_on_is_told_in_one_sentence_with_exit_code_2():
+    ended = chatkit("serve", "--host", "é" * 64, "--token", "auto")
+    words = f"Can't listen on {'é' * 64} port 8765: that is no name of a machine."
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"chatkit: {words}\n")
 
 

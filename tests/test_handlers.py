@@ -2,19 +2,36 @@
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import NamedTuple
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 import chatkit
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
-from chatkit.handlers import page_routes
+from chatkit.handlers import CONTENT_SECURITY_POLICY, page_routes
+from chatkit.log import LogError
+from chatkit.messages import MAX_FRAME, MAX_KEY, MAX_MESSAGE
 from chatkit.paths import STATIC
+from chatkit.room import LISTED
 from chatkit.server import ChatServer
 from chatkit.wire import Opcode
-from tests.conftest import Join, hear, members, say, serving, socket_url, until
+from tests.conftest import (
+    Join,
+    end_of,
+    hear,
+    hear_event,
+    members,
+    refused,
+    say,
+    serving,
+    socket_url,
+    until,
+)
 from tests.faults import BareClient, close_code
 
 BAD_INPUT = {
@@ -188,6 +205,218 @@ async def test_bad_input_while_the_server_stops_is_no_error(server: ChatServer):
         await stopping
 
 
+LONG = "x" * (MAX_MESSAGE + 1)
+LIMITS = [
+    (
+        {"message": LONG},
+        "too_long",
+        "A message has at most 4096 characters, and this one has 4097.",
+    ),
+    ({"message": ""}, "bad_message", "A message needs some text."),
+    ({"message": " \n\t\u00a0"}, "bad_message", "A message needs some text."),
+    ({"message": 7}, "bad_message", 'Send an object like {"message": "hi"}: Expected `str`, got'),
+    ({"event": "dance"}, "bad_message", 'Send an object like {"message": "hi"}: Object missing'),
+]
+
+
+@pytest.mark.parametrize("key", [None, "k1", "k" * MAX_KEY])
+@pytest.mark.parametrize(("frame", "code", "words"), LIMITS, ids=lambda part: str(part)[:24])
+async def test_what_is_too_much_is_told_with_its_code_in_one_sentence(
+    frame: dict, code: str, words: str, key: str | None, server: ChatServer, join: Join
+):
+    ada = await join("Ada")
+    await ada.send(json.dumps(frame | ({"key": key} if key else {})))
+    refusal = await hear(ada)
+    assert refusal["detail"].startswith(words)
+    assert refusal == {"error": code, "detail": refusal["detail"]} | ({"key": key} if key else {})
+    await say(ada, "still here")
+    assert (await hear(ada))["id"] == 1
+
+
+@pytest.mark.parametrize("length", [0, MAX_KEY + 1])
+async def test_a_key_that_is_too_short_or_too_long_is_refused(length: int, join: Join):
+    ada = await join("Ada")
+    await ada.send(json.dumps({"message": "hi", "key": "k" * length}))
+    detail = f"A key has 1 to 64 characters, and this one has {length}."
+    assert await hear(ada) == {"error": "bad_message", "detail": detail}
+
+
+@pytest.mark.parametrize("character", ["x", "\N{GRINNING FACE}", "\u202e", "<"])
+async def test_a_message_of_just_the_limit_is_heard_as_it_was_said(character: str, join: Join):
+    ada, bob = await join("Ada"), await join("Bob", TRANSIT)
+    text = character * MAX_MESSAGE
+    await say(ada, text)
+    assert (await hear(ada))["message"] == (await hear(bob, TRANSIT))["message"] == text
+
+
+@pytest.mark.parametrize("size", [MAX_FRAME + 1, 10_000_000])
+async def test_a_frame_that_is_too_big_closes_its_sender_with_1009(
+    size: int, server: ChatServer, join: Join
+):
+    sender, other = await join("Ada"), await join("Bob")
+    with suppress(ConnectionClosed):  # it may be closed before all is sent
+        await sender.send("x" * size)
+    assert await end_of(sender) in (1009, 1006)
+    await say(other, "still here")
+    assert (await hear(other))["message"] == "still here"
+    assert members(server) == ["Bob"]
+
+
+async def test_a_frame_of_just_the_limit_is_read(join: Join):
+    ada = await join("Ada")
+    await say(ada, "x" * (MAX_FRAME - len('{"message": ""}')))
+    assert (await hear(ada))["error"] == "too_long"
+
+
+async def test_the_close_code_of_a_frame_that_is_too_big_is_1009(server: ChatServer):
+    async with await BareClient.open(server.url) as client:
+        client.writer.write(b"\x81\xff" + (MAX_FRAME + 1).to_bytes(8, "big"))
+        assert close_code(await client.recv()) == 1009
+        assert await client.recv() is None
+
+
+ROOM = "A room's name has 1 to 64 letters from a to z, digits, - or _."
+QUERIES = [
+    *({"room": room} for room in ("", "x" * 65, "a b", "a/b", "ä", "..", "a\n", "a\0", "<b>")),
+    {"last": "-1"},
+    {"last": "1001"},
+    {"last": "many"},
+    {"last": ""},
+    {"since": "-1"},
+    {"since": "1.5"},
+    {"since": str(2**53 + 1)},
+    {"since": "9" * 5000},
+    {"client": "x" * 65},
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: str(query)[:30])
+async def test_a_query_that_can_not_be_is_refused_in_one_sentence(query: dict, server: ChatServer):
+    status, words = await refused(server, **query)
+    assert status == 400
+    if "room" in query:
+        assert words == ROOM
+    assert words.endswith(".")
+    assert "\n" not in words
+    assert server.rooms.open == {}
+
+
+@pytest.mark.parametrize("query", ["name=%ff", "room=%c3", "name=Ada&name=%ff"])
+async def test_a_query_that_is_no_text_is_refused(query: str, server: ChatServer):
+    async with await BareClient.dial(server.url) as client:
+        assert await client.shake_hands(f"{server.url}?{query}") == 400
+        assert server.rooms.open == {}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"room": "A-z_0"}, {"room": "x" * 64}, {"last": 1000}, {"since": 2**53}, {"colour": 7}],
+)
+async def test_a_query_within_the_limits_is_welcomed(query: dict, join: Join):
+    assert (await join(**query)).welcome["event"] == "welcome"
+
+
+async def test_a_room_too_many_is_refused_with_503(server: ChatServer, join: Join):
+    assert server.rooms.limit == 1000
+    server.rooms.limit = 2
+    await join("Ada", room="a")
+    bob = await join("Bob", room="b")
+    words = "There are 2 rooms already: choose one of them."
+    assert await refused(server, room="c") == (503, words)
+    await join("Eve", room="a")
+    await bob.close()
+    await until(lambda: [*server.rooms.open] == ["a"])
+    await join("Bob", room="c")
+
+
+async def test_two_rooms_do_not_mix(server: ChatServer, join: Join):
+    ada, bob = await join("Ada", room="a"), await join("Ada", TRANSIT, room="b")
+    assert (ada.welcome["name"], bob.welcome["name"]) == ("Ada", "Ada")
+    await say(ada, "one")
+    await ada.send('{"event":"typing"}')
+    await bob.send(TRANSIT.encode({"message": "two"}))
+    assert (await hear(bob, TRANSIT))["message"] == "two"
+    assert (await hear(ada))["message"] == "one"
+    await ada.close()
+    await until(lambda: members(server, "a") == [])
+    await bob.send(TRANSIT.encode({"event": "rooms"}))
+    assert TRANSIT.decode(await bob.recv())["rooms"] == {"b": 1, "a": 0}
+
+
+async def test_the_others_are_told_who_comes_goes_and_types(server: ChatServer, join: Join):
+    ada = await join("Ada")
+    bob = await join("Bob", TRANSIT)
+    plain = await join("Eve", codec=None)
+    await hear_event(ada, "joined")
+    assert await hear_event(ada, "joined") == {
+        "event": "joined",
+        "name": "Eve",
+        "members": ["Ada", "Bob", "Eve"],
+        "count": 3,
+    }
+    await bob.send(TRANSIT.encode({"event": "typing"}))
+    assert json.loads(await ada.recv()) == {"event": "typing", "name": "Bob"}
+    await bob.close()
+    assert await hear_event(ada, "left") == {
+        "event": "left",
+        "name": "Bob",
+        "members": ["Ada", "Eve"],
+        "count": 2,
+    }
+    await say(ada, "hi")
+    assert json.loads(await plain.recv())["message"] == "hi"
+    await plain.send('{"event": "rooms"}')
+    assert json.loads(await plain.recv()) == {"event": "rooms", "rooms": {"lobby": 2}}
+
+
+async def test_a_crowd_is_counted_and_only_some_are_named(server: ChatServer, join: Join):
+    crowd = [await join() for _ in range(LISTED + 2)]
+    for event in (crowd[-1].welcome, await hear_event(crowd[-2], "joined")):
+        assert event["count"] == LISTED + 2
+        assert event["members"] == [f"guest-{number}" for number in range(1, LISTED + 1)]
+    crowd[0].transport.abort()
+    left = await hear_event(crowd[-1], "left")
+    assert left["count"] == LISTED + 1
+    assert left["members"] == [f"guest-{number}" for number in range(2, LISTED + 2)]
+
+
+async def test_one_who_comes_back_takes_its_name_from_its_own_ghost(server: ChatServer, join: Join):
+    other = await join("Bob")
+    async with await BareClient.open(f"{server.url}?name=Ada&client=secret") as ghost:
+        await until(lambda: len(members(server)) == 2)
+        stranger = await join("Ada", client="another")
+        assert stranger.welcome["name"] == "Ada-2"
+        back = await join("Ada", client="secret")
+        assert back.welcome["name"] == "Ada"
+        assert sorted(members(server)) == ["Ada", "Ada-2", "Bob"]
+        ghost.send('{"message": "boo", "key": "k1"}')
+        ghost.send('{"event": "typing"}')
+        assert (await ghost.recv()).opcode == Opcode.CLOSE
+    for client in (other, back, stranger):
+        assert "secret" not in json.dumps(client.welcome)
+    await say(back, "hi")
+    assert (await hear(other))["message"] == (await hear(back))["message"] == "hi"
+    assert sorted(members(server)) == ["Ada", "Ada-2", "Bob"]
+
+
+async def test_a_log_that_does_not_answer_sends_away_who_comes(
+    server: ChatServer, join: Join, monkeypatch: pytest.MonkeyPatch
+):
+    here = await join("Ada")
+
+    async def fail(room: str) -> tuple[int, int]:
+        raise LogError("The disk is away.")
+
+    monkeypatch.setattr(server.log, "span", fail)
+    async with connect(socket_url(server), subprotocols=["chatkit.json"]) as client:
+        told = json.loads(await client.recv())
+        assert told == {"error": "log_unavailable", "detail": "The disk is away."}
+        assert await end_of(client) == 1013
+    await until(lambda: members(server) == ["Ada"])
+    await say(here, "still here")
+    assert (await hear(here))["message"] == "still here"
+
+
 async def test_pings_are_answered(server: ChatServer):
     async with await BareClient.open(server.url) as client:
         client.send("are you there?", Opcode.PING)
@@ -251,6 +480,31 @@ async def test_an_unknown_path_is_not_found_and_nobody_is_bothered(
 @pytest.mark.parametrize("way_out", ["../", "%2e%2e/", "..%2f", "..%5c", "//", "%2fetc%2f"])
 async def test_no_file_outside_the_page_s_folder_is_served(way_out: str, server: ChatServer):
     assert (await get(server, f"/static/{way_out}pyproject.toml")).status in (403, 404)
+
+
+SECURITY = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/static/main.js", "/static/nothing.js"])
+async def test_the_browser_is_told_what_the_page_never_does(path: str, server: ChatServer):
+    answer = await get(server, path)
+    assert {name: answer.headers.get(name) for name in SECURITY} == SECURITY
+
+
+def test_the_policy_allows_no_script_and_no_connection_but_the_page_s_own():
+    policy = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_the_page_needs_no_script_and_no_style_within_it():
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<script(?![^>]* src=)|<style|\s(?:style|on\w+)=|javascript:", page) == []
 
 
 def test_the_page_may_come_from_another_folder(tmp_path):

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from chatkit import server as chatkit_server
 from chatkit.client import ChatClient
 from chatkit.codecs import TRANSIT
 from chatkit.messages import MAX_MESSAGE, ChatkitError
@@ -138,6 +139,62 @@ async def test_ipv6_has_its_brackets():
         pytest.skip("this machine has no IPv6")
     async with serving(host="::1") as server:
         assert server.url == f"http://[::1]:{server.port}/"
+
+
+SLOW = {
+    "one who says nothing": b"",
+    "one who begins a line": b"GET /ws HTTP/1.1\r\nHost",
+    "one who never ends the headers": b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    "one who owes a body": b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx",
+    "one who owes a chunk": b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9",
+}
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chatkit_server, "HANDSHAKE_TIMEOUT", 0.2)
+
+
+@pytest.mark.parametrize("begun", SLOW.values(), ids=SLOW)
+async def test_who_never_ends_a_request_is_cut_off(short_patience: None, begun: bytes):
+    async with serving() as server, await BareClient.dial(server.url) as slow:
+        slow.writer.write(begun)
+        assert not (await slow.ended()).startswith(b"HTTP/1.1 2")
+
+
+async def test_who_drips_a_request_is_cut_off_too_and_who_chats_is_not(short_patience: None):
+    async with (
+        serving() as server,
+        await BareClient.open(server.url) as chatting,
+        await BareClient.dial(server.url) as slow,
+    ):
+        ending = asyncio.create_task(slow.ended())
+        for byte in b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 10_000:
+            if ending.done():
+                break
+            slow.writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+        assert await ending == b""
+        chatting.send('{"message": "still here"}')
+        assert b"still here" in (await chatting.recv()).payload
+
+
+HUGE = {
+    "announced": b"Content-Length: 10000000000\r\n\r\n",
+    "announced and sent": b"Content-Length: 1000000\r\n\r\n" + b"x" * 1_000_000,
+    "in chunks": b"Transfer-Encoding: chunked\r\n\r\n" + (b"2000\r\n" + b"x" * 8192 + b"\r\n") * 99,
+    "in a header": b"X-Long: " + b"x" * 1_000_000,
+    "in many headers": b"X: x\r\n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("rest", HUGE.values(), ids=HUGE)
+async def test_a_huge_request_is_refused_without_being_read(server: ChatServer, rest: bytes):
+    async with await BareClient.dial(server.url) as client:
+        client.writer.write(b"POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + rest)
+        assert (await client.ended())[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 413")
+    async with await BareClient.open(server.url):
+        await until(lambda: members(server))
 
 
 def assert_one_sentence(error: ChatkitError) -> None:
