@@ -330,7 +330,8 @@ async def test_any_fault_of_the_writer_is_told_to_all_who_wait_and_the_next_can_
 ):
     with monkeypatch.context() as patch:
         patch.setattr(disk, "put", lambda room, messages: 1 / 0)
-        appends = [disk.append("lobby", [message(str(number))]) for number in range(3)]
+        given_up, *appends = [disk.append("lobby", numbered(n, n)) for n in range(3)]
+        given_up.cancel()
         for append in appends:
             with pytest.raises(LogError, match="division by zero"):
                 await asyncio.wait_for(append, 5)
