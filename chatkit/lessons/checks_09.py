@@ -16,6 +16,7 @@ from tornado.websocket import WebSocketHandler
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
 from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checks_04 import failures, told
 from chatkit.lessons.failure_lab import LabServer, Line, PulledPlug, until
 from chatkit.log import Log
 from chatkit.messages import Message
@@ -141,7 +142,8 @@ async def nothing_heard_is_lost(room: type[Room]) -> str:
     """Pull the plug of the disk, and compare what was heard with what is on it afterwards."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = str(Path(folder, "chat.db"))
-        heard, told = await until_the_plug_is_pulled(path, room)
+        async with failures() as failed:
+            heard, hints = await until_the_plug_is_pulled(path, room)
         again = PulledPlug(path)
         await again.open()
         stored = [message.message for message in await again.read("lobby", 0, 10)]
@@ -152,8 +154,8 @@ async def nothing_heard_is_lost(room: type[Room]) -> str:
         raise NotYetError("that what was heard is on the disk", came)
     if heard != ["one"] or stored != ["one"]:
         came = f"Grace heard {heard}, and the disk has {stored}"
-        raise NotYetError("“one”, which was said while there was power", came)
-    if not told:
+        raise told("“one”, which was said while there was power", came, failed)
+    if not hints:
         came = "Ada was told nothing, so she waits for ever: let report do it"
         raise NotYetError("that the sender is told when the log fails", came)
     return "Grace heard only what the disk has, and Ada was told to send the other one again."
@@ -163,7 +165,7 @@ async def until_the_plug_is_pulled(path: str, room: type[Room]) -> tuple[list[st
     """Return what Grace heard, with power and without, and what Ada was told."""
     log = PulledPlug(path)
     heard: list[str] = []
-    told: list[str] = []
+    hints: list[str] = []
 
     def hear(message: Message) -> None:
         heard.append(message.message)
@@ -172,13 +174,13 @@ async def until_the_plug_is_pulled(path: str, room: type[Room]) -> tuple[list[st
         ada = await ChatClient(server.url, "Ada").connect()
         grace = await ChatClient(server.url, "Grace").connect()
         grace.on_message(hear)
-        ada.on_error(told.append)
+        ada.on_error(hints.append)
         await ada.send("one")
         await until(lambda: heard, PATIENCE)
         await until(lambda: not ada.outbox.unconfirmed, PATIENCE)
         log.powered = False
         await ada.send("two")
-        await until(lambda: told or len(heard) > 1, PATIENCE)
+        await until(lambda: hints or len(heard) > 1, PATIENCE)
         ada.outbox.unconfirmed.clear()  # so that closing need not wait for it
         await asyncio.gather(ada.close(), grace.close())
-    return heard, told
+    return heard, hints
