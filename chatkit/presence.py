@@ -20,8 +20,9 @@ class Fleeting:
         self.timers: dict[str, asyncio.TimerHandle] = {}
 
     def add(self, name: str) -> None:
-        """Keep a name, from now on for its time."""
-        self.discard(name)
+        """Keep a name, from now on for its time; one that is there stays at its place."""
+        if name in self.timers:
+            self.timers[name].cancel()
         loop = asyncio.get_running_loop()
         self.timers[name] = loop.call_later(self.seconds, self.expire, name)
 

@@ -344,8 +344,8 @@ function listen(model, traits, listener) {
 
 /**
  * Draws a room as the model tells it. New `messages` are added, the rest stays as it is; `pending`
- * are those not sent yet. A model without `room` shows messages alone. Sends the kernel `{room}`
- * when one wants to go to another.
+ * are those not sent yet. A model without `room` shows messages alone. Sends the kernel
+ * `{look: true}` when one opens the list of rooms, and `{room}` when one wants to go to another.
  */
 function render({ model, el }) {
   const get = (...traits) => {
@@ -353,6 +353,7 @@ function render({ model, el }) {
     return Object.fromEntries(told.map((trait) => [trait, model.get(trait)]));
   };
   const people = new People(el, (room) => model.send({ room }));
+  people.box.addEventListener("toggle", () => people.box.open && model.send({ look: true }));
   const view = new MessageList(el, get("name", "limit"));
   const quiet = new QuietLine(el);
   quiet.line.hidden = model.get("typing") === undefined;

@@ -79,14 +79,15 @@ async def test_typing_ends_by_itself(monkeypatch: pytest.MonkeyPatch):
     assert presence.typing == []
 
 
-async def test_typing_on_makes_it_last():
+async def test_typing_on_makes_it_last_and_keeps_its_place():
     presence = Presence(Changes())
     presence.hear(event("typing", "Ada"))
-    [first] = presence.typists.timers.values()
+    presence.hear(event("typing", "Bob"))
+    first = presence.typists.timers["Ada"]
     presence.hear(event("typing", "Ada"))
-    [second] = presence.typists.timers.values()
     assert first.cancelled()
-    assert second.when() >= first.when()
+    assert presence.typists.timers["Ada"].when() >= first.when()
+    assert presence.typing == ["Ada", "Bob"]
 
 
 async def test_a_message_of_one_who_did_not_type_changes_nothing():
