@@ -1276,7 +1276,7 @@ def test_the_widget_leads_to_other_rooms(blank: Page) -> None:
     rooms = blank.get_by_role("list", name="Other rooms").get_by_role("button")
     expect(rooms).to_have_text(["lobby · 3", "<b> · 1"])
     rooms.first.click()
-    assert blank.evaluate("model.sent") == [{"room": "lobby"}]
+    assert blank.evaluate("model.sent") == [{"look": True}, {"room": "lobby"}]
     blank.evaluate("model.set('rooms', { tea: 2 })")
     expect(blank.get_by_role("list", name="Other rooms")).to_be_hidden()
 
