@@ -276,11 +276,11 @@ class Tally(Drawing):
 def few(sent: Sequence[str], kinds: Sequence[str]) -> str:
     """Return a picture of a few messages, one beside the other."""
     marks = [
-        f'{bar(number * 26, 0, 25, 20, kind)}<text x="{number * 26 + 12}" y="14" '
+        f'{bar(number * 26, 0, 25, 24, kind)}<text x="{number * 26 + 12}" y="13" '
         f'text-anchor="middle">{escape(text)}</text>'
         for number, (text, kind) in enumerate(zip(sent, kinds, strict=True))
     ]
-    return svg(len(sent) * 26, 20, marks)
+    return svg(len(sent) * 26, 24, marks)
 
 
 def many(kinds: Sequence[str]) -> str:
