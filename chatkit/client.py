@@ -26,6 +26,7 @@ CONNECT_TIMEOUT = 10.0  # seconds
 PING_INTERVAL = 20  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds that a server gets to answer a closing handshake
 RETRY_WAIT = 1.0  # seconds until a message that the server could not take goes out again
+MISSED = "Some messages from while you were away may be gone."
 INBOX = 1000  # messages that wait to be read; then the socket is not read on
 REFUSALS = (400, 403, 503)  # HTTP statuses by which a chat says that it lets somebody not in
 
@@ -387,7 +388,7 @@ class ChatClient:
             self.seen = 0
         self.log = log
         if frame.get("missed"):
-            self.complain("Some messages from while you were away are gone.")
+            self.complain(MISSED)
         self.welcomed = True
 
     def take_error(self, code: str, detail: str, key: str | None) -> None:

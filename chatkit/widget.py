@@ -12,7 +12,7 @@ import ipywidgets
 import msgspec
 import traitlets
 
-from chatkit.client import ChatClient, State
+from chatkit.client import MISSED, ChatClient, State
 from chatkit.messages import ChatkitError, Message
 from chatkit.paths import STATIC
 from chatkit.presence import Presence
@@ -175,7 +175,9 @@ class ChatWidget(ipywidgets.VBox):
         match event:
             case {"event": "rooms", "rooms": rooms}:
                 self.list.rooms = rooms
-            case {"event": "welcome"}:
+            case {"event": "welcome", "missed": missed}:
+                if missed:
+                    self.list.messages = [*self.list.messages, {"note": MISSED}]
                 self.do(self.client.ask_rooms())
 
     def show_presence(self) -> None:

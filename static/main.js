@@ -11,7 +11,7 @@ import { MessageList, People, QuietLine, avatar } from "./view.js";
 const STORED_NAME = "chatkit.name";
 const TITLE = document.title;
 const LATER = ["too_fast", "log_unavailable"]; // errors that pass: the message is sent again
-const MISSED = "Some messages from while you were away are gone.";
+const MISSED = "Some messages from while you were away may be gone.";
 const FULL = `${CAPACITY} messages wait to be sent. Your text stays here until there is room again.`;
 const find = (selector) => document.querySelector(selector);
 

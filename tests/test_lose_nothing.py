@@ -23,7 +23,7 @@ from chatkit.wire import Opcode
 from tests.conftest import end_of, hear, hear_event, members, say, serving, socket_url, until
 from tests.faults import BareClient, Proxy
 
-GONE = "Some messages from while you were away are gone."
+GONE = "Some messages from while you were away may be gone."
 
 
 @pytest.fixture(autouse=True)
