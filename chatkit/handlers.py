@@ -54,6 +54,7 @@ class ChatSocket(WebSocketHandler):
         self.rate = rate
         self.pace = Pace(rate)
         self.closed = asyncio.Event()
+        self.sent: asyncio.Future[None] | None = None
 
     def check_origin(self, origin: str) -> bool:
         """Return whether a page from there may open this socket."""
@@ -97,6 +98,9 @@ class ChatSocket(WebSocketHandler):
         except LogError as error:
             self.tell(error.frame())
             self.close(TRY_AGAIN_LATER, "the log does not answer")
+        except Exception:
+            self.on_close()  # after a failure here Tornado would not call it
+            raise
 
     def on_message(self, data: str | bytes) -> Awaitable[None] | None:
         """Do what a frame asks for, or tell the sender alone what is wrong with it.
@@ -144,8 +148,9 @@ class ChatSocket(WebSocketHandler):
 
     async def drain(self) -> None:
         """Wait until what was sent has left this machine."""
-        with suppress(WebSocketClosedError, StreamClosedError):
-            await self.sent
+        if self.sent:
+            with suppress(WebSocketClosedError, StreamClosedError):
+                await self.sent
 
     def cut(self) -> None:
         """End the connection without waiting for the client's goodbye."""

@@ -17,7 +17,7 @@ from chatkit.handlers import CONTENT_SECURITY_POLICY, page_routes
 from chatkit.log import LogError
 from chatkit.messages import MAX_FRAME, MAX_KEY, MAX_MESSAGE
 from chatkit.paths import STATIC
-from chatkit.room import LISTED
+from chatkit.room import LISTED, Room, Visitor
 from chatkit.server import ChatServer
 from chatkit.wire import Opcode
 from tests.conftest import (
@@ -32,7 +32,7 @@ from tests.conftest import (
     socket_url,
     until,
 )
-from tests.faults import BareClient, close_code
+from tests.faults import BareClient, close_code, handshake
 
 BAD_INPUT = {
     "no JSON": "hi",
@@ -194,6 +194,32 @@ async def test_bad_input_and_a_cut_at_once_are_no_error(server: ChatServer):
             client.send("junk")
             client.send('{"message": "hi"}')
     await until(lambda: not members(server))
+
+
+async def test_one_who_is_gone_before_it_could_hear_what_it_missed_is_no_error(
+    server: ChatServer, join: Join
+):
+    ada = await join("Ada")
+    for _ in range(5):
+        await say(ada, "hi")
+    for _ in range(20):
+        async with await BareClient.dial(server.url) as client:
+            client.writer.write(handshake(f"{server.url}?last=5"))
+            client.writer.write_eof()
+            await client.ended()
+    await until(lambda: members(server) == ["Ada"])
+
+
+async def test_one_whose_coming_in_fails_does_not_stay_as_a_ghost(monkeypatch: pytest.MonkeyPatch):
+    async def fail(room: Room, visitor: Visitor) -> None:
+        room.admit(visitor)
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Room, "join", fail)
+    async with serving() as server:
+        async with await BareClient.open(server.url) as client:
+            assert await client.recv() is None
+        await until(lambda: not server.rooms.open)
 
 
 async def test_bad_input_while_the_server_stops_is_no_error(server: ChatServer):
