@@ -91,6 +91,7 @@ class ChatSocket(WebSocketHandler):
         """Enter the room; who speaks chatkit's subprotocol hears its events too."""
         self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
         self.hears_events = bool(self.selected_subprotocol)
+        self.set_nodelay(True)  # else a small frame may wait 40 ms for the one before
         self.gate.enter(self.address)
         self.room = self.rooms.enter(self.entry.room)
         try:

@@ -69,12 +69,11 @@ class BareClient:
                     said += data
         return said
 
-    def send(self, text: str | bytes, opcode: Opcode = Opcode.TEXT) -> None:
-        """Send one short frame."""
-        payload = text.encode() if isinstance(text, str) else text
-        assert len(payload) < 126
-        header = bytes([0x80 | opcode, 0x80 | len(payload)])
-        self.writer.write(header + MASK + apply_mask(payload, MASK))
+    def send(self, text: str | bytes, opcode: int = Opcode.TEXT, **oddities: Any) -> None:
+        """Send one frame; its oddities are those of `frame`."""
+        self.writer.write(
+            frame(text.encode() if isinstance(text, str) else text, opcode, **oddities)
+        )
 
     async def recv(self) -> Frame | None:
         """Return the next frame; None when the server has ended the connection."""
@@ -92,6 +91,31 @@ class BareClient:
         with suppress(OSError):  # the server was quicker
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+
+
+def frame(
+    payload: bytes,
+    opcode: int = Opcode.TEXT,
+    *,
+    final: bool = True,
+    reserved: int = 0,
+    masked: bool = True,
+    announced: int | None = None,
+) -> bytes:
+    """Return a frame as a client sends it, or, on demand, as none should.
+
+    `reserved` are the three reserved bits; `announced` is the length that it claims to have.
+    """
+    length = len(payload) if announced is None else announced
+    head = bytes([final << 7 | reserved << 4 | opcode])
+    bit = masked << 7
+    if length < 126:
+        head += bytes([bit | length])
+    elif length < 2**16:
+        head += bytes([bit | 126]) + length.to_bytes(2, "big")
+    else:
+        head += bytes([bit | 127]) + length.to_bytes(8, "big")
+    return head + (MASK + apply_mask(payload, MASK) if masked else payload)
 
 
 def handshake(url: str, *headers: str, host: str = "") -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 from contextlib import suppress
 from http.client import HTTPConnection
 from typing import NamedTuple
@@ -441,6 +442,13 @@ async def test_a_log_that_does_not_answer_sends_away_who_comes(
     await until(lambda: members(server) == ["Ada"])
     await say(here, "still here")
     assert (await hear(here))["message"] == "still here"
+
+
+async def test_a_small_frame_does_not_wait_for_another(server: ChatServer, join: Join):
+    await join("Ada")
+    [channel] = server.rooms.visitors
+    line = channel.line.stream.socket
+    assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_pings_are_answered(server: ChatServer):
