@@ -1,6 +1,6 @@
 """Things that fail when you want them to: a line, a server process, a disk; and a count of losses.
 
-Lesson 09.
+Also the afternoons on which they fail. Lesson 09.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ipywidgets import HTML, Button, HBox, VBox
+from tornado.websocket import WebSocketClosedError, websocket_connect
 
+from chatkit.client import ChatClient, socket_url
+from chatkit.codecs import JSON, Codec
 from chatkit.lessons.pictures import Drawing
 from chatkit.log import Log, MemoryLog, SqliteLog, Waiting
-from chatkit.messages import ChatkitError
+from chatkit.messages import ChatkitError, Entry, Message, read_message
 from chatkit.room import Room, Rooms
 from chatkit.server import ChatServer, make_app
 from chatkit.widget import ChatWidget
@@ -31,6 +34,8 @@ CHUNK = 64 * 1024  # bytes
 PATIENCE = 30.0  # seconds
 GLANCE = 0.01  # seconds between two looks
 SILENCE = 0.5  # seconds without news that count as the end
+RETRY = 0.05  # seconds until a naive client tries again
+SLOW = 0.1  # seconds that a slow log takes to read
 
 
 async def until(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
@@ -169,15 +174,19 @@ class ServerProcess:
             self.process = None
 
     def crash(self) -> None:
-        """Kill it now, and start it again in the background."""
+        """Kill it now, even if it is only just starting, and start it again in the background."""
+        if self.starting:
+            self.starting.cancel()
         self.kill()
         self.crashes += 1
         self.starting = asyncio.create_task(self.start())
 
     async def ready(self) -> None:
-        """Wait until it is back after a crash."""
+        """Wait until it is back after a crash, or after several."""
+        while self.starting and not self.starting.done():
+            await asyncio.wait([self.starting])
         if self.starting:
-            await self.starting
+            self.starting.result()
 
 
 class Heard(list[str]):
@@ -310,6 +319,221 @@ def svg(width: int, height: int, marks: Sequence[str]) -> str:
         f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'style="max-width: 100%" font-size="10" fill="currentColor">{"".join(marks)}</svg>'
     )
+
+
+class NaiveClient:
+    """Lesson 04's client in small: it comes back after a cut, and remembers nothing for that."""
+
+    state = "closed"
+
+    def __init__(self, url: str, name: str) -> None:
+        self.address = socket_url(url, name=name)
+        self.sent: list[str] = []
+        self.heard: list[str] = []
+        self.callbacks: list[Callable[[Message], object]] = []
+
+    def on_message(self, callback: Callable[[Message], object]) -> None:
+        """Have a function called with each message."""
+        self.callbacks.append(callback)
+
+    async def connect(self) -> Self:
+        """Return the client once it is welcomed."""
+        self.task = asyncio.create_task(self.run())
+        await until(lambda: self.state == "connected")
+        return self
+
+    async def run(self) -> None:
+        """Read until the line is cut, come back, and so on."""
+        while True:
+            with suppress(Exception):  # whatever it is, try again
+                subprotocols = [JSON.subprotocol]
+                self.connection = await websocket_connect(self.address, subprotocols=subprotocols)
+                while data := await self.connection.read_message():
+                    await self.receive(JSON.decode(str(data)))
+            self.state = "cut off"
+            await asyncio.sleep(RETRY)
+
+    async def receive(self, frame: Any) -> None:
+        """Keep a message, and hand it on."""
+        if "message" in frame:
+            self.heard.append(frame["message"])
+            for callback in self.callbacks:
+                callback(read_message(frame))
+        elif frame.get("event") == "welcome":
+            await self.welcomed()
+            self.state = "connected"
+
+    async def welcomed(self) -> None:
+        """Do nothing: what was under way is forgotten."""
+
+    async def send(self, text: str) -> None:
+        """Note a text as sent, and write it to the line."""
+        self.sent.append(text)
+        await self.write(text)
+
+    async def write(self, text: str) -> None:
+        """Write a text to the line, if there is one."""
+        with suppress(WebSocketClosedError):
+            await self.connection.write_message(JSON.encode(Message(text)))
+
+    async def close(self) -> None:
+        """Stop."""
+        self.task.cancel()
+        self.connection.close()
+
+
+Client = Callable[[str, str], Any]  # NaiveClient or ChatClient, or one that a lesson builds
+
+
+async def connected(client: Client, url: str, name: str, heard: list[str]) -> Any:
+    """Return a client that has been welcomed, and puts the texts that it hears into a list."""
+    chat = client(url, name)
+    chat.on_message(lambda message: heard.append(message.message))
+    await chat.connect()
+    return chat
+
+
+async def nine_numbers(
+    way: str, client: Client, log: Log | None = None, room: type[Room] = Room
+) -> Tally:
+    """Have Ada send 1 to 9; what comes after 3 is lost one way, and after 6 the line is cut."""
+    numbers = [str(number) for number in range(1, 10)]
+    echo, heard = Heard(), Heard()
+    async with LabServer(log, room) as server:
+        line = await Line(server.url).open()
+        ada = await connected(client, line.url, "Ada", echo)
+        grace = await connected(client, server.url, "Grace", heard)
+        for number in numbers:
+            await ada.send(number)
+            if number == "3":
+                await until(lambda: len(echo) == 3 == len(heard))
+                line.lose(way)
+            if number == "6":
+                await until(lambda: way == "there" or len(heard) == 6)
+                line.cut()
+                await until(lambda: ada.state != "connected")
+                line.mend()
+                await until(lambda: ada.state == "connected")
+        await until(lambda: "9" in echo and "9" in heard)
+        await asyncio.gather(ada.close(), grace.close())
+        line.close()
+    return Tally(numbers, heard)
+
+
+async def bad_afternoon(
+    client: Client, log: str = "memory", crashes: Collection[int] = (200,)
+) -> Tally:
+    """Have Ada send a thousand numbers while the server is killed and her line is bad.
+
+    It is killed whenever Grace has heard so many as `crashes` says. From 850 on the line loses what
+    comes back, and after 900 it is cut.
+    """
+    numbers = [str(number) for number in range(1, 1001)]
+    server = await ServerProcess(log).start()
+    line = await Line(server.url).open()
+    heard = Heard(server, crashes)
+    ada = await connected(client, line.url, "Ada", [])
+    grace = await connected(client, server.url, "Grace", heard)
+    for sent, number in enumerate(numbers, 1):
+        await ada.send(number)
+        if sent % 10 == 0:
+            await asyncio.sleep(GLANCE)
+        if sent == 600:  # a cup of tea
+            await server.ready()
+        if sent == 850:
+            line.lose("back")
+        if sent == 900:
+            line.cut()
+            line.mend()
+    if isinstance(ada, NaiveClient):
+        await server.ready()
+        await quiet(heard)
+    else:
+        await ada.confirmed()
+        await until(lambda: len(heard) >= len(numbers))
+        await server.ready()
+    await asyncio.gather(ada.close(), grace.close())
+    line.close()
+    server.kill()
+    print("The server was killed", "once." if server.crashes == 1 else f"{server.crashes} times.")
+    return Tally(numbers, heard)
+
+
+async def over_a_restart(
+    client: Callable[[str, str], ChatClient], room: type[Room], before: Log, after: Log
+) -> list[str]:
+    """Return what Grace hears: "one", then, while she is away, "two", a restart, and "three"."""
+    heard: list[str] = []
+    server = await LabServer(before, room).start()
+    line = await Line(server.url).open()
+    grace = await connected(client, line.url, "Grace", heard)
+    grace.on_error(print)
+    async with client(server.url, "Ada") as ada:
+        await ada.send("one")
+        await until(lambda: "one" in heard)
+        line.cut()
+        await ada.send("two")
+        await ada.confirmed()
+    await server.stop()
+    server = await LabServer(after, room, server.port).start()
+    async with client(server.url, "Ada") as ada:
+        await ada.send("three")
+        line.mend()
+        await until(lambda: "three" in heard)
+    await grace.close()
+    line.close()
+    await server.stop()
+    return heard
+
+
+class SlowLog(MemoryLog):
+    """A log that takes its time to read."""
+
+    async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
+        """Read, and hand it over later."""
+        found = await super().read(room, after, limit)
+        await asyncio.sleep(SLOW)
+        return found
+
+
+class Listener:
+    """A visitor without a network: it notes the ids of what it is told."""
+
+    codec: Codec = JSON
+    hears_events = False
+    rate: float | None = None
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.ids: list[int] = []
+
+    def tell(self, frame: Any) -> None:
+        """Note the id of a message."""
+        self.ids.append(frame.id)
+
+    def send(self, text: str) -> None:
+        """Note the id of a message that everyone is told."""
+        self.ids.append(read_message(self.codec.decode(text)).id)
+
+    def close(self) -> None:
+        """Do nothing: there is no line."""
+
+    async def drain(self) -> None:
+        """Do nothing: nothing is under way."""
+
+
+async def five_messages(room: type[Room]) -> list[int]:
+    """Return the ids that one hears who joins when three are said, the fourth being said then."""
+    log = SlowLog()
+    visitor = Listener(Entry(since=0))
+    lobby = room("lobby", log)
+    await log.append("lobby", [Message("before")] * 3)
+    joining = asyncio.create_task(lobby.join(visitor))
+    await asyncio.sleep(SLOW / 2)
+    await log.append("lobby", [Message("while it is read")])
+    await joining
+    await log.append("lobby", [Message("afterwards")])
+    return visitor.ids
 
 
 class Handles(VBox):
