@@ -72,6 +72,7 @@ ALIKE = [
     ("Zoë", "Zo\u0451"),  # Cyrillic ё: it is one character, and so is ë
     ("Zoë", "Zo\u0435\u0308"),
     ("È", "\u0400"),
+    ("Ïda", "\u0457da"),  # alike as small letters alone
     ("Ada-2", "Ada\u20132"),
     ("O'Hara", "O\u2019Hara"),
     ("scope", "\u0455\u0441\u043e\u0440\u0435"),
@@ -113,6 +114,8 @@ def test_names_that_can_be_told_apart_are_two(one: str, other: str):
 def test_numbers_go_on_and_leave_room_for_themselves():
     assert granted(["Ada"] * 4) == ["Ada", "Ada-2", "Ada-3", "Ada-4"]
     assert granted(["Ada-2", "Ada", "Ada"]) == ["Ada-2", "Ada", "Ada-3"]
+    assert granted(["Ada-2"] * 3) == ["Ada-2", "Ada-3", "Ada-4"]
+    assert granted(["guest-1", "", "  "]) == ["guest-1", "guest-2", "guest-3"]
     assert granted(["-2", "-2"]) == ["-2", "-2-2"]
     long = "x" * MAX_NAME
     assert granted([long] * 11)[1::9] == ["x" * 30 + "-2", "x" * 29 + "-11"]
