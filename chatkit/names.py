@@ -53,7 +53,7 @@ def grant(wanted: str, free: Callable[[str], bool]) -> str:
     """Return the name wanted, tidied, or else one of `Ada-2`, `Ada-3` … that is free.
 
     Who wants none gets `guest-1`, `guest-2` and so on. The numbers are doubled, then halved
-    between: a thousand guests cost ten looks each, not a thousand.
+    between: the thousandth guest costs twenty looks, not a thousand.
     """
     name = tidy(wanted)
     if name and free(name):
