@@ -14,7 +14,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from html import escape
 from itertools import groupby
+from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -24,7 +26,7 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON, Codec
 from chatkit.lessons.pictures import Drawing
-from chatkit.log import Log, MemoryLog, SqliteLog, Waiting
+from chatkit.log import Doubles, Log, MemoryLog, SqliteLog, Waiting
 from chatkit.messages import ChatkitError, Entry, Message, read_message
 from chatkit.room import Room, Rooms
 from chatkit.server import ChatServer, make_app
@@ -214,6 +216,12 @@ class PulledPlug(SqliteLog):
         if not self.powered:
             raise sqlite3.OperationalError("no power")
         return super().store(batch)
+
+    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
+        """Append, and say nothing more of a failure that nobody asks for."""
+        done = super().append(room, messages)
+        done.add_done_callback(asyncio.Future.exception)
+        return done
 
 
 class RoomsOf(Rooms):
@@ -484,6 +492,23 @@ async def over_a_restart(
     line.close()
     await server.stop()
     return heard
+
+
+async def transactions(kind: type[SqliteLog]) -> tuple[int, int]:
+    """Return in how many transactions a hundred messages are stored: one by one, and in a turn."""
+    begun: list[str] = []
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        log = kind(str(Path(folder, "chat.db")))
+        await log.open()
+        log.db.set_trace_callback(
+            lambda sql: begun.append(sql) if sql.startswith("BEGIN") else None
+        )
+        for number in range(100):
+            await log.append("lobby", [Message(str(number))])
+        alone = len(begun)
+        await asyncio.gather(*(log.append("lobby", [Message(str(n))]) for n in range(100)))
+        await log.close()
+    return alone, len(begun) - alone
 
 
 class SlowLog(MemoryLog):
