@@ -92,16 +92,16 @@ async def class_page(answer: Callable[[], Any]) -> str:
     return f"{CLASS} is let in, and {len(STRANGERS)} others are turned away with 403."
 
 
-async def ask(line: WebSocketClientConnection, frame: Any) -> Any:
-    """Send a frame and return the answer to it; None if the line is cut, or nothing comes."""
+async def ask(line: WebSocketClientConnection, frame: Any, what: str = "each frame") -> Any:
+    """Send a frame and return its answer; NotYetError if the line is cut, or nothing comes."""
     await line.write_message(JSON.encode(frame))
     try:
         async with asyncio.timeout(PATIENCE):
             data = await line.read_message()
     except TimeoutError:
-        raise NotYetError("an answer to each frame", "nothing: it was lost") from None
+        raise NotYetError(f"an answer to {what}", "nothing: it was lost") from None
     if data is None:
-        raise NotYetError("the line to stay open", "it was cut")
+        raise NotYetError(f"the line to stay open after {what}", "it was cut")
     return JSON.decode(str(data))
 
 
@@ -130,14 +130,17 @@ async def brief(answer: Any) -> str:
             f"{most}\nx": "21 lines",
             "x" + "\n" * 4000 + "x": "4,001 lines",
         }.items():
-            said = await ask(ada, {"message": wall, "key": "b"})
+            said = await ask(ada, {"message": wall, "key": "b"}, what)
             if said.get("error") != "too_long":
                 came = f"the error {said['error']}" if "error" in said else "it went to everybody"
                 raise NotYetError(f"too_long for a message of {what}", came)
             if said.get("key") != "b":
                 raise NotYetError("the key of the message in the error", "an error without it")
+        keyless = "21 lines without a key"
+        if (await ask(ada, {"message": f"{most}\nx"}, keyless)).get("error") != "too_long":
+            raise NotYetError(f"too_long for {keyless}", "something else")
         for frame in ('{"massage": "hi"}', '{"message": 7}', "[1]", "5"):
-            said = await ask(ada, JSON.decode(frame))
+            said = await ask(ada, JSON.decode(frame), frame)
             if said.get("error") != "bad_message":
                 came = f"the error {said['error']}" if "error" in said else "it went to everybody"
                 raise NotYetError(f"bad_message for {frame}, as before", came)
