@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 from transit.decoder import Decoder, default_options
-from transit.transit_types import Keyword
+from transit.transit_types import Boolean, Keyword
 from transit.writer import Writer
 
 from chatkit.messages import FrameError, Message
@@ -61,6 +61,18 @@ class ChatDecoder(Decoder):
         return tuple(self._decode(part, cache, as_map_key) for part in node)
 
 
+def to_builtins(value: Any) -> Any:
+    """Return what the library has read in Python's own types, keywords as strings. Lesson 04."""
+    match value:
+        case Mapping():
+            return {str(key): to_builtins(part) for key, part in value.items()}
+        case tuple():
+            return [to_builtins(part) for part in value]
+        case Boolean():
+            return bool(value)
+    return value
+
+
 class TransitCodec:
     """Frames as Transit maps with keyword keys: `["^ ","~:message","hi"]`. Lesson 04.
 
@@ -80,8 +92,7 @@ class TransitCodec:
         """Return what the Transit says, its keywords as strings; raise FrameError if it is none."""
         written = JSON.decode(text)
         try:
-            frame = ChatDecoder().decode(written)
-            return {str(k): v for k, v in frame.items()} if isinstance(frame, Mapping) else frame
+            return to_builtins(ChatDecoder().decode(written))
         except Exception as error:  # the decoder raises whatever a wrong tag leads it to
             fault = type(error).__name__
             raise FrameError("bad_frame", f"This is JSON, but no Transit ({fault}).") from error

@@ -141,3 +141,11 @@ DEEP = 10_000
 def test_what_is_no_message_is_a_frame_error(codec: Codec, text: str):
     with pytest.raises(FrameError, match=r"\.$"):
         read_message(codec.decode(text))
+
+
+def test_transit_brings_python_s_own_types():
+    frame = {"members": ["Ada", "Bob"], "missed": False, "rate": None, "rooms": {"lobby": 2}}
+    read = TRANSIT.decode(TRANSIT.encode(frame))
+    assert read == frame
+    assert read["missed"] is False
+    assert [type(read[key]) for key in ("members", "rooms")] == [list, dict]
