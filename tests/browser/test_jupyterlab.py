@@ -69,6 +69,7 @@ def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> Iterator[list[
     lab.close(window)
 
 
+@pytest.mark.timeout(240)  # one of them kills a server five times
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_every_lesson_runs_by_run_all_cells(
     lab: jupyterlab.Lab, window: Page, lesson: str, forgiven: list[str]
