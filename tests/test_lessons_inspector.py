@@ -19,7 +19,7 @@ HELLO = b"\x81\x85" + MASK + apply_mask(b"hello", MASK)
 
 @pytest.fixture
 async def server() -> AsyncIterator[ChatServer]:
-    server = await ChatServer(port=0).start()
+    server = await ChatServer(port=0, rate=None).start()
     yield server
     await server.stop()
 
@@ -29,6 +29,12 @@ async def glass(server: ChatServer) -> AsyncIterator[Inspector]:
     """An inspector in front of the server."""
     async with Inspector(server.url) as glass:
         yield glass
+
+
+@pytest.fixture(autouse=True)
+def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give clients the same mark each time, and messages the same keys."""
+    monkeypatch.setattr("secrets.token_hex", lambda size: "m")
 
 
 async def chat(glass: Inspector) -> None:
@@ -59,7 +65,7 @@ async def test_a_chat_is_seen_whole_and_in_order(glass: Inspector) -> None:
     await chat(glass)
     seen = [(passed.number, passed.sender, passed.title) for passed in glass.passed]
     assert seen == [
-        (1, "client", "GET /ws?name=Ada"),
+        (1, "client", "GET /ws?name=Ada&client=m&last=0"),
         (2, "server", "101 Switching Protocols"),
         (3, "server", "TEXT"),
         (4, "client", "TEXT"),
@@ -68,17 +74,25 @@ async def test_a_chat_is_seen_whole_and_in_order(glass: Inspector) -> None:
         (7, "server", "CLOSE 1000"),
     ]
     assert [bool(frame.mask) for frame in glass.frames] == [False, True, False, True, False]
-    assert glass.passed[3].text == '{"message":"hi"}'
+    assert glass.passed[3].text == '{"message":"hi","key":"m-1"}'
 
 
 async def test_the_table_has_a_line_for_each(glass: Inspector) -> None:
     await chat(glass)
     lines = repr(glass.table()).splitlines()
     assert lines[0].split() == ["what", "bytes", "masked", "payload"]
-    assert lines[4].split() == ["4", "client", "→", "TEXT", "22", "yes", '{"message":"hi"}']
+    assert lines[4].split() == [
+        "4",
+        "client",
+        "→",
+        "TEXT",
+        "34",
+        "yes",
+        '{"message":"hi","key":"m-1"}',
+    ]
     html = glass.table()._repr_mimebundle_()["text/html"]
     assert html.count("<tr>") == 8
-    assert "{&quot;message&quot;:&quot;hi&quot;}" in html
+    assert "{&quot;message&quot;:&quot;hi&quot;,&quot;key&quot;:&quot;m-1&quot;}" in html
 
 
 async def test_what_people_write_is_text_in_every_picture(glass: Inspector) -> None:
@@ -121,11 +135,11 @@ async def test_the_diagram_has_an_arrow_for_each(glass: Inspector) -> None:
         "sequenceDiagram",
         "participant client",
         "participant server",
-        "client->>server: GET /ws?name=Ada",
+        "client->>server: GET /ws?name=Ada#38;client=m#38;last=0",
         "server->>client: 101 Switching Protocols",
         "Note over client,server: HTTP ends here, frames begin",
     ]
-    assert repr(diagram).splitlines()[3] == 'client → server  TEXT {"message":"hi"}'
+    assert repr(diagram).splitlines()[3] == 'client → server  TEXT {"message":"hi","key":"m-1"}'
 
 
 async def test_nothing_has_passed_at_first(glass: Inspector) -> None:
@@ -166,7 +180,7 @@ async def test_a_server_that_is_not_there_is_said_to_be_missing() -> None:
         with pytest.raises(ChatkitError, match="No server answers there"):
             await ChatClient(glass.url, "Ada").connect()
         titles = [passed.title for passed in glass.passed]
-    assert titles == ["GET /ws?name=Ada", "502 No server answers there"]
+    assert titles == ["GET /ws?name=Ada&client=m&last=0", "502 No server answers there"]
 
 
 async def test_a_refused_handshake_is_shown_and_its_page_is_not_taken_for_frames(
@@ -204,11 +218,11 @@ async def test_frames_in_pieces_and_in_one_piece(
 async def test_a_frame_too_large_to_show_passes_all_the_same(
     glass: Inspector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspector, "LARGEST", 10_000)
-    monkeypatch.setattr(inspector, "CHUNK", 1_000)
+    monkeypatch.setattr(inspector, "LARGEST", 1_000)
+    monkeypatch.setattr(inspector, "CHUNK", 100)
     async with ChatClient(glass.url) as client:
-        await client.send("x" * 60_000)
-        assert (await anext(client)).message == "x" * 60_000
+        await client.send("x" * 4_000)
+        assert (await anext(client)).message == "x" * 4_000
     assert [passed.text[:10] for passed in glass.passed] == ["", "", '{"event":"']
 
 
@@ -217,11 +231,11 @@ async def test_when_one_end_is_cut_so_is_the_other(
 ) -> None:
     await raw.write_message('{"message":"hi"}')
     await raw.read_message()
-    [channel] = server.room.members
+    [channel] = server.rooms.visitors
     raw.protocol.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.protocol.stream.close()  # with a reset, as when a program is killed
     await asyncio.wait_for(channel.closed.wait(), 5)
-    assert server.room.members == {}
+    assert server.rooms.visitors == []
 
 
 async def test_stopping_cuts_what_is_open(glass: Inspector) -> None:
