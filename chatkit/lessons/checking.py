@@ -24,6 +24,11 @@ class NotYetError(Exception):
         super().__init__(f"Expected {expected}; what came: {came}.")
 
 
+def returned(answer: object) -> str:
+    """Return in words what kind of thing a learner's function returned, when it is a wrong one."""
+    return "nothing: a `return` is missing" if answer is None else type(answer).__name__
+
+
 @dataclass
 class Exercise:
     """A test of an answer, a hint for the first failure and a plainer one for those after it."""

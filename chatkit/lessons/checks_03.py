@@ -17,7 +17,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit.codecs import JSON
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, returned
 from chatkit.room import Rooms
 from chatkit.server import GOING_AWAY, HOST
 
@@ -41,8 +41,7 @@ async def default_codec(answer: Callable[[], Any]) -> str:
         server.stop()
         raise NotYetError("a ChatServer that is not started yet", "one that is launched")
     if not hasattr(server, "start"):
-        came = "nothing: a `return` is missing" if server is None else type(server).__name__
-        raise NotYetError("a ChatServer that your function returns", came)
+        raise NotYetError("a ChatServer that your function returns", returned(server))
     await server.start()
     try:
         plain, modern = await line_to(server.port), await line_to(server.port, JSON.subprotocol)
@@ -70,8 +69,7 @@ async def hello_route(answer: Callable[[Rooms], Application]) -> str:
     """Ask for /hello with nobody in a room, and with two."""
     app = answer(Rooms())
     if not isinstance(app, Application):
-        came = "nothing: a `return` is missing" if app is None else type(app).__name__
-        raise NotYetError("the app that your function returns", came)
+        raise NotYetError("the app that your function returns", returned(app))
     http, port = serve(app)
     lines: list[WebSocketClientConnection] = []
     with errors_of_handlers() as errors:

@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketHandler, webso
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, returned
 from chatkit.lessons.checks_06 import served
 from chatkit.room import Rooms
 from chatkit.server import log_request
@@ -79,8 +79,7 @@ async def class_page(answer: Callable[[], Any]) -> str:
     """The chat's own page, the class's, and those that look like it."""
     gate = answer()
     if not hasattr(gate, "allows_origin"):
-        came = "nothing: a `return` is missing" if gate is None else type(gate).__name__
-        raise NotYetError("a Gate that your function returns", came)
+        raise NotYetError("a Gate that your function returns", returned(gate))
     async with serving(ChatSocket, gate) as url:
         own = url.replace("ws:", "http:").removesuffix("/ws")
         for origin, page in {own: "the chat's own page", CLASS: CLASS}.items():

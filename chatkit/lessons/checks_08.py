@@ -17,6 +17,7 @@ from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
 from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.failure_lab import RoomsOf
 from chatkit.messages import FrameError
 from chatkit.room import Room, Rooms, Visitor
 from chatkit.server import ChatServer, make_app
@@ -138,7 +139,7 @@ async def leaves_once(kind: type[Room]) -> str:
     """Ada comes back and finds her ghost; a stranger wants her name; then she leaves."""
     if not (isinstance(kind, type) and hasattr(kind, "leave")):
         raise NotYetError("the class HastyRoom itself", f"{kind!r}")
-    rooms = RoomsOf(kind)
+    rooms = WatchedRooms(kind)
     async with serve(make_app(rooms)) as url:
         bob = await Line.to(url, name="Bob")
         await Line.to(url, name="Ada", client="a mark")
@@ -163,20 +164,13 @@ async def leaves_once(kind: type[Room]) -> str:
     return "Ada came back and her ghost left once; a stranger was Ada-2, until she had gone."
 
 
-class RoomsOf(Rooms):
+class WatchedRooms(RoomsOf):
     """Rooms of a learner's kind, with the errors of its `leave`: Tornado would print those."""
 
     def __init__(self, kind: type[Room]) -> None:
-        super().__init__()
-        self.kind = kind
+        super().__init__(kind)
         self.failures: list[Exception] = []
         self.departures = asyncio.Semaphore(0)
-
-    def enter(self, name: str) -> Room:
-        """Return the room of a name, made if need be."""
-        if name not in self.open:
-            self.open[name] = self.kind(name, self.log)
-        return self.open[name]
 
     def leave(self, room: Room, visitor: Visitor) -> None:
         """Let a visitor go."""

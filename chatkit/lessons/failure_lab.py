@@ -227,7 +227,7 @@ class PulledPlug(SqliteLog):
 class RoomsOf(Rooms):
     """Rooms of a kind that a lesson builds."""
 
-    def __init__(self, kind: type[Room], log: Log) -> None:
+    def __init__(self, kind: type[Room], log: Log | None = None) -> None:
         super().__init__(log)
         self.kind = kind
 
