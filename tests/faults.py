@@ -7,11 +7,14 @@ import base64
 import os
 import socket
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from chatkit.codecs import CODECS
 from chatkit.wire import Frame, Opcode, apply_mask, read_frames
 
 MASK = b"\x01\x02\x03\x04"
@@ -150,6 +153,19 @@ WELCOME: dict[str, Any] = {  # of a server of the tests' own
     "missed": False,
     "rate": None,
 }
+
+
+@asynccontextmanager
+async def their_server(
+    handler: Callable[[ServerConnection], Awaitable[None]], port: int = 0, plain: bool = False
+) -> AsyncIterator[tuple[Server, str]]:
+    """A server of the websockets library, and the address of its page.
+
+    A plain one knows no subprotocol.
+    """
+    names = None if plain else [codec.subprotocol for codec in CODECS.values()]
+    async with serve(handler, "127.0.0.1", port, subprotocols=names) as server:
+        yield server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
 class Proxy:

@@ -3,12 +3,10 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
 from chatkit import client as client_module
 from chatkit.client import FIRST_WAIT, LONGEST_WAIT, ChatClient, backoff, socket_url
@@ -17,7 +15,7 @@ from chatkit.messages import MAX_MESSAGE, ChatkitError, FrameError, Message
 from chatkit.outbox import OUTBOX
 from chatkit.server import ChatServer
 from tests.conftest import Join, hear, members, say, serving, until
-from tests.faults import WELCOME
+from tests.faults import WELCOME, their_server
 
 
 @pytest.fixture(autouse=True)
@@ -35,19 +33,9 @@ async def echo(connection: ServerConnection) -> None:
         await connection.send(frame)
 
 
-@asynccontextmanager
-async def their_server(
-    handler: Callable = echo, port: int = 0, plain: bool = False
-) -> AsyncIterator[tuple[Server, str]]:
-    """A server of the websockets library; a plain one knows no subprotocol."""
-    names = None if plain else [codec.subprotocol for codec in CODECS.values()]
-    async with serve(handler, "127.0.0.1", port, subprotocols=names) as server:
-        yield server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-
-
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 async def test_it_talks_with_a_server_of_the_websockets_library(codec: Codec):
-    async with their_server() as (_, url), ChatClient(url, codec=codec) as client:
+    async with their_server(echo) as (_, url), ChatClient(url, codec=codec) as client:
         assert client.connection.selected_subprotocol == codec.subprotocol
         assert client.name == "Ada"
         key = await client.send("hi")
@@ -56,7 +44,7 @@ async def test_it_talks_with_a_server_of_the_websockets_library(codec: Codec):
 
 
 async def test_a_plain_server_without_a_subprotocol_is_talked_to_at_once_and_nothing_is_kept():
-    async with their_server(plain=True) as (_, url), ChatClient(url, "Ada") as client:
+    async with their_server(echo, plain=True) as (_, url), ChatClient(url, "Ada") as client:
         assert client.connection.selected_subprotocol is None
         await client.send("hi")
         assert (await anext(client)).message == "hi"
@@ -142,14 +130,14 @@ async def test_one_sentence_tells_of_each_refusal(server: ChatServer):
 @pytest.mark.parametrize("plain", [False, True], ids=["welcomed", "plain"])
 async def test_it_comes_back_by_itself_to_their_server(plain: bool):
     states: list[str] = []
-    async with their_server(plain=plain) as (server, url):
+    async with their_server(echo, plain=plain) as (server, url):
         client = await ChatClient(url, "Ada").connect()
         client.on_state(states.append)
         server.close()
         await until(lambda: "cut off" in states)
     await client.send("written meanwhile")
     port = int(url.split(":")[2].rstrip("/"))
-    async with their_server(port=port, plain=plain):
+    async with their_server(echo, port=port, plain=plain):
         assert (await anext(client)).message == "written meanwhile"
         await client.send("back")
         assert (await anext(client)).message == "back"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tornado.websocket import WebSocketProtocol13
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
 from chatkit import client as client_module
 from chatkit.client import INBOX, ChatClient, RefusedError
@@ -19,7 +19,7 @@ from chatkit.codecs import TRANSIT, JsonCodec
 from chatkit.messages import ChatkitError, FrameError, Message
 from chatkit.server import ChatServer
 from tests.conftest import Join, hear, members, say, serving, until
-from tests.faults import WELCOME, Proxy
+from tests.faults import WELCOME, Proxy, their_server
 
 UNHURRIED = pytest.mark.parametrize("options", [{"rate": None}], ids=["no limit"])
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,16 +92,8 @@ async def telling(*frames: str) -> AsyncIterator[str]:
             await connection.send(frame)
         await connection.wait_closed()
 
-    async with their_server(handler) as url:
+    async with their_server(handler) as (_, url):
         yield url
-
-
-@asynccontextmanager
-async def their_server(
-    handler: Callable[[ServerConnection], Awaitable[None]],
-) -> AsyncIterator[str]:
-    async with serve(handler, "127.0.0.1", 0, subprotocols=["chatkit.json"]) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
 class Slow:
@@ -392,7 +384,7 @@ async def test_a_server_that_never_welcomes_is_hung_up(monkeypatch: pytest.Monke
         await connection.wait_closed()
         gone.append(connection)
 
-    async with their_server(silent) as url:
+    async with their_server(silent) as (_, url):
         with pytest.raises(ChatkitError, match=r"No chat answers .*is the server running"):
             await ChatClient(url).connect()
         await until(lambda: gone)
@@ -406,7 +398,7 @@ async def test_closing_while_a_server_has_not_welcomed_yet_hangs_up():
         await connection.wait_closed()
         gone.set()
 
-    async with their_server(silent) as url:
+    async with their_server(silent) as (_, url):
         client = ChatClient(url)
         client.start()
         await came.wait()
@@ -430,7 +422,7 @@ async def test_a_server_that_hangs_up_before_its_welcome_is_told_of(frames: list
         for frame in frames:
             await connection.send(frame)
 
-    async with their_server(hang_up) as url:
+    async with their_server(hang_up) as (_, url):
         client = ChatClient(url)
         client.on_error(told.append)
         with pytest.raises(ChatkitError, match="it hung up before its welcome"):
@@ -453,7 +445,7 @@ async def test_who_opens_and_hangs_up_is_not_hammered(
         for frame in frames:
             await connection.send(frame)
 
-    async with their_server(open_and_hang_up) as url:
+    async with their_server(open_and_hang_up) as (_, url):
         client = ChatClient(url)
         client.on_error(str)
         client.start()

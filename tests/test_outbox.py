@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
 from chatkit import client as client_module
 from chatkit.client import ChatClient
@@ -16,7 +16,7 @@ from chatkit.messages import MAX_KEY, ChatkitError, FrameError, Message
 from chatkit.outbox import Outbox
 from chatkit.server import ChatServer
 from tests.conftest import until
-from tests.faults import WELCOME
+from tests.faults import WELCOME, their_server
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +143,8 @@ async def answering(answer: Answer) -> AsyncIterator[str]:
         async for frame in connection:
             await answer(json.loads(frame), connection)
 
-    async with serve(handler, "127.0.0.1", 0, subprotocols=["chatkit.json"]) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with their_server(handler) as (_, url):
+        yield url
 
 
 @pytest.mark.parametrize("code", ["too_fast", "log_unavailable"])

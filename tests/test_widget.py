@@ -11,8 +11,8 @@ from typing import Any
 import comm.base_comm
 import ipywidgets
 import pytest
-import websockets
 from tornado.testing import bind_unused_port
+from websockets.asyncio.server import ServerConnection
 
 from chatkit import widget as module
 from chatkit.client import ChatClient
@@ -20,7 +20,9 @@ from chatkit.messages import Message
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer
 from chatkit.widget import SHOWN, ChatWidget, MessageInput, MessageList
+from tests.conftest import members
 from tests.conftest import until as becomes
+from tests.faults import their_server
 
 LIMIT = 10.0  # seconds
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -59,6 +61,16 @@ async def make() -> AsyncIterator[Make]:
     yield make_one
     for chat in made:
         await left(chat)
+
+
+async def cut_off(make: Make) -> tuple[ChatWidget, int]:
+    """A chat of Ada's whose server has gone, and the port on which it was."""
+    server = await ChatServer(port=0).start()
+    chat = make(server.url, "Ada")
+    await reads(chat, "Connected as Ada")
+    await server.stop()
+    await reads(chat, "No chat answers")
+    return chat, server.port
 
 
 async def left(chat: ChatWidget) -> None:
@@ -104,14 +116,9 @@ def told(widget: ipywidgets.Widget) -> list[dict[str, Any]]:
     return [message["content"] for message in widget.comm.sent if message.get("method") == "custom"]
 
 
-def members(server: ChatServer) -> list[str]:
-    """The names of all that are in some room."""
-    return sorted(name for room in server.rooms.open.values() for name in room.members.values())
-
-
 async def are_here(server: ChatServer, *names: str) -> None:
     """Wait until these people are in the room, and nobody else."""
-    await becomes(lambda: members(server) == list(names))
+    await becomes(lambda: sorted(members(server)) == list(names))
 
 
 def test_the_list_keeps_the_last_ten_the_newest_at_the_end():
@@ -208,12 +215,8 @@ async def test_where_no_server_is_it_says_so_and_goes_on_trying(make: Make):
 
 
 async def test_it_comes_back_after_a_cut(make: Make):
-    server = await ChatServer(port=0).start()
-    chat = make(server.url, "Ada")
-    await reads(chat, "Connected as Ada")
-    await server.stop()
-    await reads(chat, "No chat answers")
-    again = await ChatServer(server.port).start()
+    chat, port = await cut_off(make)
+    again = await ChatServer(port).start()
     await reads(chat, "Connected as Ada")
     assert chat.list.messages == [{"note": "Some messages from while you were away may be gone."}]
     press_enter(chat.input, "still here")
@@ -224,15 +227,11 @@ async def test_it_comes_back_after_a_cut(make: Make):
 
 
 async def test_a_text_that_is_typed_while_the_line_is_down_waits_for_it(make: Make):
-    server = await ChatServer(port=0).start()
-    chat = make(server.url, "Ada")
-    await reads(chat, "Connected as Ada")
-    await server.stop()
-    await reads(chat, "No chat answers")
+    chat, port = await cut_off(make)
     press_enter(chat.input, "precious")
     await until(chat.list, "pending", bool)
     assert [waiting["message"] for waiting in chat.list.pending] == ["precious"]
-    again = await ChatServer(server.port).start()
+    again = await ChatServer(port).start()
     await shows(chat, "precious")
     assert chat.list.pending == []
     assert told(chat.input) == []
@@ -241,17 +240,15 @@ async def test_a_text_that_is_typed_while_the_line_is_down_waits_for_it(make: Ma
 
 
 async def test_a_text_that_the_server_will_never_take_comes_back(make: Make):
-    async def refuse(socket: websockets.ServerConnection) -> None:
+    async def refuse(socket: ServerConnection) -> None:
         await socket.send(json.dumps({"event": "welcome", "name": "Ada", "room": "lobby"}))
         async for text in socket:
             if key := json.loads(text).get("key"):
                 no = {"error": "bad_message", "detail": "Not that.", "key": key}
                 await socket.send(json.dumps(no))
 
-    async with websockets.serve(
-        refuse, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("chatkit.json")]
-    ) as server:
-        chat = make(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "Ada")
+    async with their_server(refuse) as (_, url):
+        chat = make(url, "Ada")
         await reads(chat, "Connected as Ada")
         press_enter(chat.input, "rubbish")
         await reads(chat, "Not that.")
@@ -297,16 +294,12 @@ async def test_one_can_go_to_another_room(server: ChatServer, make: Make):
 
 
 async def test_a_text_that_could_not_leave_does_not_go_to_another_room(make: Make):
-    server = await ChatServer(port=0).start()
-    chat = make(server.url, "Ada")
-    await reads(chat, "Connected as Ada")
-    await server.stop()
-    await reads(chat, "No chat answers")
+    chat, port = await cut_off(make)
     press_enter(chat.input, "for the lobby")
     await until(chat.list, "pending", bool)
     browser_says(chat.list, room="python")
     await becomes(lambda: told(chat.input) == [{"unsent": "for the lobby"}])
-    again = await ChatServer(server.port).start()
+    again = await ChatServer(port).start()
     await until(chat.list, "room", lambda room: room == "python")
     assert await again.log.span("python") == (1, 0)
     assert chat.list.messages == chat.list.pending == []
@@ -335,15 +328,12 @@ async def test_a_text_that_cannot_be_written_is_given_back(server: ChatServer, m
 
 
 async def test_a_servers_objection_is_shown_as_text(make: Make):
-    async def object_to_everything(socket: websockets.ServerConnection) -> None:
+    async def object_to_everything(socket: ServerConnection) -> None:
         await socket.send(json.dumps({"error": "no", "detail": f"I do not like {HOSTILE}."}))
         await socket.wait_closed()
 
-    async with websockets.serve(
-        object_to_everything, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("chatkit.json")]
-    ) as unfriendly:
-        port = unfriendly.sockets[0].getsockname()[1]
-        chat = make(f"http://127.0.0.1:{port}/", "Ada")
+    async with their_server(object_to_everything) as (_, url):
+        chat = make(url, "Ada")
         await reads(chat, f"I do not like {HOSTILE}.")
         assert "<img" not in chat.status.value
         await left(chat)
