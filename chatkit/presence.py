@@ -69,9 +69,10 @@ class Presence:
                 self.typists.add(name)
             case {"event": "joined", "name": name} if not self.went.discard(name):
                 self.came.add(name)
-            case {"event": "left", "name": name} if not self.came.discard(name):
+            case {"event": "left", "name": name}:
                 self.typists.discard(name)
-                self.went.add(name)
+                if not self.came.discard(name):
+                    self.went.add(name)
         self.on_change()
 
     def stop_typing(self, name: str) -> None:

@@ -34,10 +34,10 @@ export class Session {
     return log === undefined ? { ...wish, last: LATEST } : { ...wish, since, log };
   }
 
-  /** Keeps what the server has granted; in another log the ids begin again. */
+  /** Keeps what the server has granted; in another log, or one put back, the ids begin again. */
   welcome({ name, log, last = 0 }) {
     if (this.log === undefined) this.since = Math.max(0, last - LATEST);
-    else if (this.log !== log) this.since = 0;
+    else if (this.log !== log || last < this.since) this.since = 0;
     Object.assign(this, { name, log });
   }
 

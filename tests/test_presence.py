@@ -69,6 +69,9 @@ async def test_typing_ends_with_the_message_or_with_its_sender():
     assert presence.typing == ["Bob"]
     presence.hear(event("left", "Bob"))
     assert presence.typing == []
+    for kind in ("joined", "typing", "left"):
+        presence.hear(event(kind, "Cy"))
+    assert presence.typing == []
 
 
 async def test_typing_ends_by_itself(monkeypatch: pytest.MonkeyPatch):

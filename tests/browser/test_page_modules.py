@@ -526,6 +526,16 @@ def test_doubles_are_told_from_news_and_another_log_begins_again(blank: Page) ->
     ) == [True, True, False, False, True, False, True, True]
 
 
+def test_a_log_that_was_put_back_begins_again_where_it_is(blank: Page) -> None:
+    assert session(
+        blank,
+        """session.welcome({ name: "Ada", log: "L", last: 0 });
+        session.isNew({ id: 9 });
+        session.welcome({ name: "Ada", log: "L", last: 3 });
+        return [1, 2, 3].map((id) => session.isNew({ id }));""",
+    ) == [True, True, True]
+
+
 def test_the_room_is_in_the_address_and_the_rest_of_it_stays(blank: Page) -> None:
     rooms = "ends => ends.map((end) => roomOf({ href: `http://x/a/${end}` }))"
     assert blank.evaluate(rooms, ["", "?room=", "?room=py&name=Ada"]) == ["lobby", "lobby", "py"]
