@@ -106,7 +106,15 @@ def holder_of(port: int) -> str:
 
 
 class ChatServer:
-    """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03."""
+    """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03.
+
+    `codec` is for clients that ask for none: `json` or `transit`. `log` says where messages are
+    kept: `memory` or `sqlite:PATH`. `token` is a word that clients have to know, `auto` makes one
+    up; a `host` that is not this machine's own needs one. Pages from `origins`, such as
+    `https://chat.example.org`, may connect besides its own. `rate` is in messages a second for
+    each connection, `per_address` in connections; None is no limit. Raise ChatkitError for what
+    can't be.
+    """
 
     def __init__(
         self,
