@@ -19,10 +19,10 @@ class Codec(Protocol):
 
     subprotocol: str
 
-    def encode(self, frame: Message | Mapping[str, Any]) -> str:
-        """Return the frame as text."""
+    def encode(self, frame: Message | Mapping[str, Any]) -> bytes:
+        """Return the frame as text, in UTF-8."""
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str | bytes) -> Any:
         """Return the frame in the text; raise FrameError if it holds none."""
 
 
@@ -31,11 +31,11 @@ class JsonCodec:
 
     subprotocol = "chatkit.json"
 
-    def encode(self, frame: Message | Mapping[str, Any]) -> str:
+    def encode(self, frame: Message | Mapping[str, Any]) -> bytes:
         """Return the frame as JSON."""
-        return msgspec.json.encode(frame).decode()
+        return msgspec.json.encode(frame)
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str | bytes) -> Any:
         """Return what the JSON says; raise FrameError if it is none."""
         try:
             return msgspec.json.decode(text)
@@ -81,14 +81,14 @@ class TransitCodec:
 
     subprotocol = "chatkit.transit+json"
 
-    def encode(self, frame: Message | Mapping[str, Any]) -> str:
+    def encode(self, frame: Message | Mapping[str, Any]) -> bytes:
         """Return the frame as Transit."""
         text = io.StringIO()
         fields = msgspec.to_builtins(frame)
         Writer(text, "json").write({Keyword(key): value for key, value in fields.items()})
-        return text.getvalue()
+        return text.getvalue().encode()
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str | bytes) -> Any:
         """Return what the Transit says, its keywords as strings; raise FrameError if it is none."""
         written = JSON.decode(text)
         try:

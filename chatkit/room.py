@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatkit.broadcaster import Broadcaster, Channel
+from chatkit.broadcaster import Broadcaster, Channel, FairBroadcaster
 from chatkit.codecs import CODECS, Codec
 from chatkit.log import Doubles, Log, LogError, MemoryLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.names import grant, looks, tidy
+from chatkit.wire import text_frame
 
 MAX_ROOMS = 1000
 LISTED = 100  # members or rooms that are named in one frame; the rest is only counted
@@ -46,8 +47,8 @@ class Room:
         self.newest = 0  # id of the last message that everyone here was told of
         self.members: dict[Visitor, str] = {}
         self.looks: dict[str, Visitor] = {}
-        self.audiences = {codec: Broadcaster() for codec in CODECS.values()}
-        self.watchers = {codec: Broadcaster() for codec in CODECS.values()}  # they hear events
+        self.audiences = {codec: FairBroadcaster() for codec in CODECS.values()}
+        self.watchers = {codec: FairBroadcaster() for codec in CODECS.values()}  # they hear events
         self.arrived: list[tuple[Visitor, Message]] = []
         log.follow(name, self.hear)
 
@@ -130,7 +131,10 @@ class Room:
         self.arrived.append((visitor, message))
 
     def flush(self) -> None:
-        """Append what has arrived to the log."""
+        """Append what has arrived to the log, once all have been told what came before."""
+        if any(audience.rounds for audience in self.audiences.values()):
+            asyncio.get_running_loop().call_soon(self.flush)
+            return
         batch, self.arrived = self.arrived, []
         appending = self.log.append(self.name, [message for _, message in batch])
         appending.add_done_callback(partial(self.report, batch))
@@ -149,17 +153,16 @@ class Room:
     def hear(self, messages: Sequence[Message]) -> None:
         """Tell everyone what the log has."""
         self.newest = messages[-1].id
-        for message in messages:
-            self.notify(self.audiences, message)
+        self.notify(self.audiences, messages)
 
     def typing(self, visitor: Visitor) -> None:
         """Tell the others that one is typing."""
         if name := self.members.get(visitor):
-            self.notify(self.watchers, {"event": "typing", "name": name}, visitor)
+            self.notify(self.watchers, [{"event": "typing", "name": name}], visitor)
 
     def announce(self, event: str, name: str) -> None:
         """Tell all who hear events who has joined or left."""
-        self.notify(self.watchers, {"event": event, "name": name, **self.presence()})
+        self.notify(self.watchers, [{"event": event, "name": name, **self.presence()}])
 
     def presence(self) -> dict[str, Any]:
         """Return who is here, by name as far as that makes sense, and how many."""
@@ -168,13 +171,14 @@ class Room:
     def notify(
         self,
         groups: Mapping[Codec, Broadcaster],
-        frame: Message | Mapping[str, Any],
+        frames: Sequence[Message | Mapping[str, Any]],
         but: Visitor | None = None,
     ) -> None:
-        """Tell a frame to groups of clients, encoding it once for each codec in use."""
+        """Tell frames to groups of clients, all at once, and built once for each codec in use."""
         for codec, group in groups.items():
             if group.channels:
-                group.notify_clients(codec.encode(frame), but)
+                data = b"".join(text_frame(codec.encode(frame)) for frame in frames)
+                group.notify_clients(data, but)
 
 
 def where_to_start(entry: Entry, oldest: int, newest: int, log: str) -> tuple[int, bool]:

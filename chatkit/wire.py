@@ -33,9 +33,11 @@ class Frame:
         return len(self.header) + len(self.mask) + len(self.payload)
 
 
-def text_frame(text: str) -> bytes:
-    """Return the bytes of one whole text frame, as a server sends it: unmasked."""
-    payload = text.encode()
+def text_frame(payload: bytes) -> bytes:
+    """Return the bytes of one whole text frame, as a server sends it: unmasked.
+
+    `payload` is the text in UTF-8.
+    """
     first = 0x80 | Opcode.TEXT
     if len(payload) < 126:
         return bytes([first, len(payload)]) + payload

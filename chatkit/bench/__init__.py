@@ -1,0 +1,1 @@
+"""How fast a chat reaches everyone: fan-out, measured. Lesson 10."""

@@ -1,0 +1,247 @@
+"""The load: clients that only count what they get, and senders that keep messages in flight.
+
+It has to be leaner than any server that it measures. So it takes no frame apart: each ends with
+the one `}` in it, and counting those in what a read brings costs next to nothing. And it never
+sleeps, for waking it up would be the server's work: it looks for news over and over. `idle` is the
+share of looks that found none; while that is large it is the server that was measured.
+
+It runs in a process of its own, `python -m chatkit.bench.load JOB`, and prints what it saw.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import psutil
+
+from chatkit.wire import text_frame
+
+WARM_UP = 0.25  # seconds before a measurement begins
+PATIENCE = 20.0  # seconds without a delivery, after which a measurement is given up
+SAMPLED = 0.1  # seconds between two looks at the server's memory
+BUFFER = 256 * 1024  # bytes that one read may bring
+MARK = re.compile(rb"#(\d{9})#")  # each message carries its number
+PADDING = "x" * 14
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to measure: a server, the clients in its room, and how they talk.
+
+    `flight` messages are always under way; `senders` of the clients send them in turn. `slow` more
+    clients never read. `whole` is for a server that adds nothing to what it relays: it is sent
+    what chatkit would send on, so that the same bytes leave. `pid` is the server's process.
+    """
+
+    port: int
+    pid: int
+    clients: int = 100
+    flight: int = 1
+    senders: int = 1
+    seconds: float = 1.0
+    slow: int = 0
+    path: str = "/ws"
+    whole: bool = False
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What was seen: times in seconds, memory in bytes.
+
+    `p50` and `p99` are how long it took until the last client had a message, in half of all cases
+    and in 99 of 100. `cpu` is the server's, for one delivery. `memory` is the server's over time.
+    """
+
+    seconds: float
+    messages: int
+    deliveries: int
+    rate: float  # deliveries a second
+    p50: float
+    p99: float
+    cpu: float
+    idle: float  # share of the load's looks for news that found none
+    per_connection: float
+    memory: list[tuple[float, int]]
+
+
+class StalledError(Exception):
+    """A server stopped delivering."""
+
+
+def payload(text: str, whole: bool) -> bytes:
+    """Return a message as a client of chatkit sends it, or whole, as chatkit sends it on."""
+    more = {"id": 100_000, "name": "guest-100", "time": 1_700_000_000.123456} if whole else {}
+    return msgspec.json.encode({"message": text, **more})
+
+
+def client_frame(data: bytes) -> bytes:
+    """Return a text frame as a client sends it: masked, but with zeros, which change nothing.
+
+    A real client draws its mask (RFC 6455, section 5.3); to take it off is the same work.
+    """
+    frame = text_frame(data)
+    header = len(frame) - len(data)
+    return bytes([frame[0], frame[1] | 0x80]) + frame[2:header] + bytes(4) + data
+
+
+class Client:
+    """One connection, and how many messages it has got."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self.got = 0
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.read = self.socket.recv_into
+        self.socket.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):  # nobody has said anything that could follow
+            answer += (more := self.socket.recv(4096))
+            if not more or b" 101 " not in answer.partition(b"\r\n")[0]:
+                raise StalledError(f"The server refused a client: {answer!r}.")
+
+
+def watch(clients: Sequence[Client]) -> Callable[[], list[tuple[int, int]]]:
+    """Return a function that returns the file numbers of those for whom something came."""
+    if hasattr(select, "epoll"):
+        epoll = select.epoll()
+        for client in clients:
+            epoll.register(client.socket, select.EPOLLIN | select.EPOLLET)
+        return lambda: epoll.poll(0, len(clients))
+    selector = selectors.DefaultSelector()
+    for client in clients:
+        selector.register(client.socket, selectors.EVENT_READ)
+    return lambda: [(key.fd, mask) for key, mask in selector.select(0)]
+
+
+class Load:
+    """Clients in one room, of which some send."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.server = psutil.Process(job.pid)
+        before = self.server.memory_info().rss
+        self.clients = [Client(job.port, job.path) for _ in range(job.clients)]
+        self.per_connection = (self.server.memory_info().rss - before) / job.clients
+        self.slow = [Client(job.port, job.path) for _ in range(job.slow)]
+        self.by_number = {client.socket.fileno(): client for client in self.clients}
+        self.look = watch(self.clients)
+        self.buffer = bytearray(BUFFER)
+        self.at = [job.clients]  # how many clients have got exactly so many messages
+        self.sent: list[float] = []  # when each message was sent
+        self.order: list[int] = []  # the numbers of the messages, as they came
+        self.tail = b""  # the beginning of a message that the first client has not got whole
+        self.done = 0  # messages that every client has
+        self.news = time.perf_counter()  # when the last ones came
+
+    def run(self) -> Measured:
+        """Return what was seen after a warm-up; raise StalledError if the server stops."""
+        self.keep_up(WARM_UP)
+        done, cpu = self.done, self.server.cpu_times()
+        start = time.perf_counter()
+        waits, idle, memory = self.keep_up(self.job.seconds)
+        seconds = time.perf_counter() - start
+        after = self.server.cpu_times()
+        messages = self.done - done
+        deliveries = messages * len(self.clients)
+        waits.sort()
+        return Measured(
+            seconds,
+            messages,
+            deliveries,
+            deliveries / seconds,
+            waits[len(waits) // 2],
+            waits[len(waits) * 99 // 100],
+            (after.user + after.system - cpu.user - cpu.system) / deliveries,
+            idle,
+            self.per_connection,
+            memory,
+        )
+
+    def keep_up(self, seconds: float) -> tuple[list[float], float, list[tuple[float, int]]]:
+        """Send as messages arrive; return how long each took, how idle this was, the memory."""
+        waits: list[float] = []
+        memory: list[tuple[float, int]] = []
+        looks = empty = 0
+        start = now = time.perf_counter()
+        while now < start + seconds or not waits:  # at least one message, however slow the server
+            self.send(self.job.flight - len(self.sent) + self.done)
+            looks += 1
+            empty += not self.receive(waits)
+            now = time.perf_counter()
+            if now > start + len(memory) * SAMPLED:
+                memory.append((now - start, self.server.memory_info().rss))
+        return waits, empty / looks, memory
+
+    def send(self, count: int) -> None:
+        """Send so many messages, the senders in turn."""
+        frames: dict[int, bytes] = {}
+        for number in range(len(self.sent), len(self.sent) + count):
+            frame = client_frame(payload(f"#{number:09}#{PADDING}", self.job.whole))
+            sender = number % self.job.senders
+            frames[sender] = frames.get(sender, b"") + frame
+        self.sent += [time.perf_counter()] * count
+        self.at += [0] * count
+        for sender, data in frames.items():
+            self.clients[sender].socket.sendall(data)
+
+    def receive(self, waits: list[float]) -> bool:
+        """Take what has come, if anything; note how long the messages took that all have now."""
+        ready = self.look()
+        now = time.perf_counter()
+        if not ready:
+            if now - self.news > PATIENCE:
+                raise StalledError(f"Nothing came for {PATIENCE:g} seconds.")
+            return False
+        self.news = now
+        for number, _ in ready:
+            self.take(self.by_number[number])
+        now = time.perf_counter()
+        while not self.at[self.done] and self.done < len(self.sent):
+            waits.append(now - self.sent[self.order[self.done]])
+            self.done += 1
+        return True
+
+    def take(self, client: Client) -> None:
+        """Count what has come for a client."""
+        size = BUFFER
+        while size == BUFFER:  # who is told only of what is new has to take all of it
+            try:
+                size = client.read(self.buffer)
+            except TimeoutError:
+                return
+            if not size:
+                raise StalledError("The server closed a connection.")
+            self.at[client.got] -= 1
+            client.got += self.buffer.count(b"}", 0, size)
+            self.at[client.got] += 1
+            if client is self.clients[0]:
+                self.note_order(bytes(self.buffer[:size]))
+
+    def note_order(self, data: bytes) -> None:
+        """Note which messages these are: with several senders they need not come as they went."""
+        data = self.tail + data
+        whole = data.rfind(b"}") + 1
+        self.order += [int(number) for number in MARK.findall(data, 0, whole)]
+        self.tail = data[whole:]
+
+
+def main() -> None:
+    """Do the job that the first argument holds, as JSON, and print what was seen."""
+    job = msgspec.json.decode(sys.argv[1], type=Job)
+    try:
+        print(msgspec.json.encode(Load(job).run()).decode())
+    except (OSError, StalledError) as error:
+        raise SystemExit(f"{error}") from None
+
+
+if __name__ == "__main__":
+    main()

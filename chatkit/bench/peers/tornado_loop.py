@@ -1,0 +1,41 @@
+"""The naive broadcaster in Tornado: `write_message` to one client after the other."""
+
+import asyncio
+from typing import Any
+
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler
+
+clients: set["Relay"] = set()
+
+
+class Relay(WebSocketHandler):
+    """Sends on to everyone what anyone says."""
+
+    def check_origin(self, origin: str) -> bool:
+        """Let every page in: only the load comes here."""
+        return True
+
+    def open(self, *args: Any) -> None:
+        """Add a client."""
+        self.set_nodelay(True)
+        clients.add(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        """Send it on."""
+        for client in list(clients):
+            client.write_message(message)
+
+    def on_close(self) -> None:
+        """Forget a client."""
+        clients.discard(self)
+
+
+async def main() -> None:
+    """Serve on a free port, and print it."""
+    server = Application([(r"/ws", Relay)]).listen(0, "127.0.0.1")
+    print(next(iter(server._sockets.values())).getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
