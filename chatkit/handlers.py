@@ -49,6 +49,12 @@ class ChatSocket(WebSocketHandler):
     The guide's `websocket-callbacks`: `:on-open`, `:on-message`, `:on-close`.
     """
 
+    # Slots, for a dict with so many more names would take a kibibyte for each client.
+    __slots__ = (
+        *("rooms", "gate", "codec", "rate", "pace", "address", "entry", "room", "hears_events"),
+        *("line", "plain", "unsent", "sent", "closed"),
+    )
+
     def initialize(self, rooms: Rooms, gate: Gate, codec: Codec, rate: float | None = RATE) -> None:
         """Take the rooms, who may come in, the codec for who asks for none, and the pace."""
         self.rooms = rooms
@@ -56,7 +62,7 @@ class ChatSocket(WebSocketHandler):
         self.codec = codec
         self.rate = rate
         self.pace = Pace(rate)
-        self.closed = asyncio.Event()
+        self.closed = asyncio.get_running_loop().create_future()
         self.unsent = 0  # bytes that wait in Tornado's stream
         self.sent: asyncio.Future[None]
 
@@ -97,6 +103,7 @@ class ChatSocket(WebSocketHandler):
         self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
         self.plain = self.plain_stream()
         self.hears_events = bool(self.selected_subprotocol)
+        self.request.headers.clear()  # nobody asks for them again, and they take their place
         self.set_nodelay(True)  # else a small frame may wait 40 ms for the one before
         self.gate.enter(self.address)
         self.room = self.rooms.enter(self.entry.room)
@@ -141,7 +148,7 @@ class ChatSocket(WebSocketHandler):
         """Leave the room."""
         self.rooms.leave(self.room, self)
         self.gate.leave(self.address)
-        self.closed.set()
+        self.closed.set_result(None)
 
     def tell(self, frame: Message | Mapping[str, Any]) -> None:
         """Send a frame to this client alone."""

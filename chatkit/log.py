@@ -264,8 +264,12 @@ class SqliteLog(Followers):
                     with suppress(asyncio.InvalidStateError):  # nobody waits for it any more
                         item.done.set_exception(error)
             else:
-                for item, (new, doubles) in zip(batch, stored, strict=True):
-                    self.tell(item.room, new)
+                told: defaultdict[str, list[Message]] = defaultdict(list)
+                for item, (new, _) in zip(batch, stored, strict=True):
+                    told[item.room] += new
+                for room, messages in told.items():
+                    self.tell(room, messages)
+                for item, (_, doubles) in zip(batch, stored, strict=True):
                     with suppress(asyncio.InvalidStateError):
                         item.done.set_result(doubles)
         self.writer = None

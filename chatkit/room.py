@@ -20,7 +20,7 @@ from chatkit.wire import text_frame
 
 MAX_ROOMS = 1000
 LISTED = 100  # members or rooms that are named in one frame; the rest is only counted
-CHUNK = 100  # messages of the log that are sent before the client must have taken them
+CHUNK = 32  # messages of the log that are sent before the client must have taken them
 
 
 class Visitor(Channel, Protocol):

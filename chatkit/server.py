@@ -191,12 +191,11 @@ class ChatServer:
         channels = [visitor for visitor in self.rooms.visitors if isinstance(visitor, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await asyncio.gather(*(channel.closed.wait() for channel in channels))
+        if channels:
+            await asyncio.wait([channel.closed for channel in channels], timeout=CLOSE_TIMEOUT)
         for channel in channels:
             channel.cut()
-            await channel.closed.wait()
+            await channel.closed
         await self.log.close()
 
 
