@@ -234,7 +234,7 @@ async def test_when_one_end_is_cut_so_is_the_other(
     [channel] = server.rooms.visitors
     raw.protocol.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     raw.protocol.stream.close()  # with a reset, as when a program is killed
-    await asyncio.wait_for(channel.closed.wait(), 5)
+    await asyncio.wait_for(channel.closed, 5)
     assert server.rooms.visitors == []
 
 
@@ -269,10 +269,10 @@ def test_the_view_of_a_masked_frame() -> None:
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
-        (text_frame("x" * 300), "length 126: the next 2 bytes say 300"),
-        (text_frame("x" * 300), "and 236 bytes more"),
-        (text_frame("x" * 70_000), "length 127: the next 8 bytes say 70,000"),
-        (text_frame("é👋"), "as text   é  ·  👋  ·  ·  ·"),
+        (text_frame(b"x" * 300), "length 126: the next 2 bytes say 300"),
+        (text_frame(b"x" * 300), "and 236 bytes more"),
+        (text_frame(b"x" * 70_000), "length 127: the next 8 bytes say 70,000"),
+        (text_frame("é👋".encode()), "as text   é  ·  👋  ·  ·  ·"),
         (b"\x88\x05\x03\xe8bye", "the first two bytes are the code, 1000"),
         (b"\x88\x00", "1000 CLOSE"),
         (b"\x88\x01\x03", "1000 CLOSE"),

@@ -41,10 +41,15 @@ def disconnect(self, channel: Channel) -> None:
 """
 NOTIFY = """
 @method_of(Broadcaster)
-def notify_clients(self, text: str, but: Channel | None = None) -> None:
-    for channel in self.channels - {but}:
+def notify_clients(self, frames: bytes, but: Channel | None = None) -> None:
+    self.notify(self.channels - {but}, frames)
+
+
+@method_of(Broadcaster)
+def notify(self, channels: Iterable[Channel], frames: bytes) -> None:
+    for channel in channels:
         try:
-            channel.send(text)
+            channel.send(frames)
         except Exception:
             log.warning("dropped a channel that could not be written to", exc_info=True)
             self.disconnect(channel)
@@ -120,7 +125,7 @@ def test_what_was_defined_last_counts():
 
 
 def test_a_class_defined_anew_has_lost_its_methods():
-    assert len(compare("Broadcaster", [*ALL, HEAD]).missing) == 3
+    assert len(compare("Broadcaster", [*ALL, HEAD]).missing) == 4
 
 
 def test_a_cell_that_is_no_python_defines_nothing():
@@ -158,13 +163,14 @@ def test_same_compares_the_cells_that_were_run(shell: InteractiveShell, history:
             done.raise_error()
         return done.result
 
-    run("from chatkit.lessons import method_of, same; log = None; Channel = object")
+    run("from chatkit.lessons import method_of, same; log = None; Channel = Iterable = list")
     run("%%capture\n'a cell that is no Python'", HEAD, CONNECT)
     for failing in ("class Broadcaster(", f"1 / 0\n{DISCONNECT}\n{NOTIFY}"):
         assert not shell.run_cell(failing, store_history=history).success
     assert run("same(Broadcaster)").missing == [
         "Broadcaster.disconnect",
         "Broadcaster.notify_clients",
+        "Broadcaster.notify",
     ]
     assert run(DISCONNECT, NOTIFY, "same(Broadcaster)")
 
@@ -229,7 +235,7 @@ def test_constants_are_definitions_too():
 def test_methods_from_another_lesson_are_adopted_and_count_as_the_same():
     class Broadcaster: ...
 
-    parity.adopt(Broadcaster, "__init__", "connect")
+    parity.adopt(Broadcaster, "__init__", "connect", "notify")
     Broadcaster().connect(None)
     verdict = compare("Broadcaster", ["class Broadcaster: pass"], parity._adopted[Broadcaster])
     assert verdict.missing == ["Broadcaster.disconnect", "Broadcaster.notify_clients"]

@@ -190,7 +190,7 @@ WORDS = ["one", "two", "three", "four"]
 
 def pieces() -> list[bytes]:
     """Return four frames cut where frames do not end."""
-    one, two, three, four = map(text_frame, WORDS)
+    one, two, three, four = (text_frame(word.encode()) for word in WORDS)
     return [one + two[:3], two[3:] + three[:1], three[1:], four[:2], four[2:]]
 
 

@@ -156,7 +156,7 @@ async def all_heard(
     if len(broadcaster.channels) != len(clients):
         came = str(len(broadcaster.channels))
         raise NotYetError(f"{len(clients)} channels in the set, one for each who is here", came)
-    broadcaster.notify_clients(END)
+    broadcaster.notify_clients(END.encode())
     return [await all_until_end(client) for client in clients]
 
 

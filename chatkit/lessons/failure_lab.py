@@ -31,6 +31,7 @@ from chatkit.messages import ChatkitError, Entry, Message, read_message
 from chatkit.room import Room, Rooms
 from chatkit.server import ChatServer, make_app
 from chatkit.widget import ChatWidget
+from chatkit.wire import read_frames
 
 CHUNK = 64 * 1024  # bytes
 PATIENCE = 30.0  # seconds
@@ -536,9 +537,10 @@ class Listener:
         """Note the id of a message."""
         self.ids.append(frame.id)
 
-    def send(self, text: str) -> None:
-        """Note the id of a message that everyone is told."""
-        self.ids.append(read_message(self.codec.decode(text)).id)
+    def send(self, frames: bytes) -> None:
+        """Note the ids of the messages that everyone is told."""
+        for frame in read_frames(frames)[0]:
+            self.tell(read_message(self.codec.decode(frame.payload)))
 
     def close(self) -> None:
         """Do nothing: there is no line."""
