@@ -76,7 +76,7 @@ class Room:
         if ghost and visitor.entry.client and ghost.entry.client == visitor.entry.client:
             self.leave(ghost)
             ghost.close()
-        name = grant(visitor.entry.name, lambda name: looks(name).isdisjoint(self.looks))
+        name = grant(visitor.entry.name, lambda name: self.looks.keys().isdisjoint(looks(name)))
         self.members[visitor] = name
         self.looks |= dict.fromkeys(looks(name), visitor)
         self.announce("joined", name)

@@ -1,10 +1,11 @@
 """The naive broadcaster in Tornado: `write_message` to one client after the other."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from tornado.web import Application
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 clients: set["Relay"] = set()
 
@@ -24,7 +25,8 @@ class Relay(WebSocketHandler):
     def on_message(self, message: str | bytes) -> None:
         """Send it on."""
         for client in list(clients):
-            client.write_message(message)
+            with suppress(WebSocketClosedError):  # it has just left
+                client.write_message(message)
 
     def on_close(self) -> None:
         """Forget a client."""
