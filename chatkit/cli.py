@@ -14,6 +14,7 @@ import typer
 
 from chatkit.codecs import CODECS
 from chatkit.gate import PER_ADDRESS, RATE
+from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
@@ -77,6 +78,7 @@ def limit(option: str, value: str) -> int | None:
 
 async def serve_until_stopped(server: ChatServer) -> None:
     """Run a server until this process is told to stop."""
+    allow_many_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
