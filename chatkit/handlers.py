@@ -189,9 +189,10 @@ class ChatSocket(WebSocketHandler):
         if self.plain:
             self.sent = self.plain.write(rest)
         else:
-            for frame in read_frames(bytes(rest))[0]:
-                self.sent = self.write_message(frame.payload)
-                self.sent.add_done_callback(asyncio.Future.exception)  # `on_close` tells of a cut
+            with suppress(WebSocketClosedError):  # it was cut at one of these frames
+                for frame in read_frames(bytes(rest))[0]:
+                    self.sent = self.write_message(frame.payload)
+                    self.sent.add_done_callback(asyncio.Future.exception)  # `on_close` tells of it
         self.sent.add_done_callback(partial(self.on_sent, len(rest)))
 
     def on_sent(self, size: int, sent: asyncio.Future[None]) -> None:
