@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 from websockets.asyncio.client import connect
 
-from chatkit.broadcaster import Broadcaster
+from chatkit.broadcaster import Broadcaster, FairBroadcaster
 from chatkit.server import ChatServer
 from tests.conftest import Join, hear, members, say, socket_url, until
 from tests.faults import BareClient
@@ -22,9 +22,9 @@ class Ear:
         self.heard = []
         self.closed = False
 
-    def send(self, text):
+    def send(self, frames):
         self.deed()
-        self.heard.append(text)
+        self.heard.append(frames)
 
     def close(self):
         self.closed = True
@@ -34,69 +34,82 @@ def fail():
     raise OSError("broken pipe")
 
 
-def joined(*ears: Ear) -> Broadcaster:
-    broadcaster = Broadcaster()
+@pytest.fixture(params=[Broadcaster, FairBroadcaster])
+def broadcaster(request: pytest.FixtureRequest) -> Broadcaster:
+    """Either kind: to a few channels they do the same."""
+    return request.param()
+
+
+def connect_all(broadcaster: Broadcaster, *ears: Ear) -> None:
     for ear in ears:
         broadcaster.connect(ear)
-    return broadcaster
 
 
-def test_every_channel_hears_each_text_once_and_in_order():
+def test_every_channel_hears_each_text_once_and_in_order(broadcaster: Broadcaster):
     ears = [Ear(), Ear()]
-    broadcaster = joined(*ears)
-    broadcaster.notify_clients("one")
-    broadcaster.notify_clients("two")
-    assert [ear.heard for ear in ears] == [["one", "two"]] * 2
+    connect_all(broadcaster, *ears)
+    broadcaster.notify_clients(b"one")
+    broadcaster.notify_clients(b"two")
+    assert [ear.heard for ear in ears] == [[b"one", b"two"]] * 2
 
 
-def test_a_channel_that_connects_twice_hears_once():
+def test_a_channel_that_connects_twice_hears_once(broadcaster: Broadcaster):
     ear = Ear()
-    joined(ear, ear).notify_clients("one")
-    assert ear.heard == ["one"]
+    connect_all(broadcaster, ear, ear)
+    broadcaster.notify_clients(b"one")
+    assert ear.heard == [b"one"]
 
 
-def test_a_channel_that_left_hears_no_more_and_may_leave_again():
+def test_all_hear_but_for_the_one_that_is_left_out(broadcaster: Broadcaster):
+    ears = [Ear(), Ear(), Ear()]
+    connect_all(broadcaster, *ears)
+    broadcaster.notify_clients(b"one", but=ears[1])
+    broadcaster.notify_clients(b"two", but=Ear())
+    assert [ear.heard for ear in ears] == [[b"one", b"two"], [b"two"], [b"one", b"two"]]
+
+
+def test_a_channel_that_left_hears_no_more_and_may_leave_again(broadcaster: Broadcaster):
     ear = Ear()
-    broadcaster = joined(ear)
+    connect_all(broadcaster, ear)
     broadcaster.disconnect(ear)
     broadcaster.disconnect(ear)
-    broadcaster.notify_clients("one")
+    broadcaster.notify_clients(b"one")
     assert ear.heard == []
 
 
-def test_a_failing_channel_is_dropped_and_closed_and_the_rest_hear():
+def test_a_failing_channel_is_dropped_and_closed_and_the_rest_hear(broadcaster: Broadcaster):
     bad, good = [Ear(fail) for _ in range(5)], [Ear() for _ in range(5)]
-    broadcaster = joined(*bad, *good)
-    broadcaster.notify_clients("one")
+    connect_all(broadcaster, *bad, *good)
+    broadcaster.notify_clients(b"one")
     assert broadcaster.channels == set(good)
-    assert all(ear.heard == ["one"] and not ear.closed for ear in good)
+    assert all(ear.heard == [b"one"] and not ear.closed for ear in good)
     assert all(ear.closed for ear in bad)
 
 
-def test_a_channel_that_can_not_even_be_closed_silences_nobody(monkeypatch: pytest.MonkeyPatch):
+def test_a_channel_that_can_not_even_be_closed_silences_nobody(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+):
     bad, good = [Ear(fail) for _ in range(5)], [Ear() for _ in range(5)]
     for ear in bad:
         monkeypatch.setattr(ear, "close", fail)
-    broadcaster = joined(*bad, *good)
-    broadcaster.notify_clients("one")
+    connect_all(broadcaster, *bad, *good)
+    broadcaster.notify_clients(b"one")
     assert broadcaster.channels == set(good)
-    assert all(ear.heard == ["one"] for ear in good)
+    assert all(ear.heard == [b"one"] for ear in good)
 
 
-def test_channels_may_come_and_go_during_a_broadcast():
+def test_channels_may_come_and_go_during_a_broadcast(broadcaster: Broadcaster):
     late = Ear()
     coming = Ear(lambda: broadcaster.connect(late))
     going = Ear(lambda: broadcaster.disconnect(going))
-    broadcaster = joined(coming, going, *(Ear() for _ in range(10)))
-    broadcaster.notify_clients("one")
+    connect_all(broadcaster, coming, going, *(Ear() for _ in range(10)))
+    broadcaster.notify_clients(b"one")
     assert late in broadcaster.channels
     assert going not in broadcaster.channels
-    assert all(ear.heard == ["one"] for ear in broadcaster.channels - {late})
+    assert all(ear.heard == [b"one"] for ear in broadcaster.channels - {late})
 
 
-def test_20_000_connects_and_disconnects_leave_no_trace():
-    broadcaster = Broadcaster()
-
+def test_20_000_connects_and_disconnects_leave_no_trace(broadcaster: Broadcaster):
     def come_and_go(times: int) -> None:
         for _ in range(times):
             ear = Ear()

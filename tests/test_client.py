@@ -28,7 +28,7 @@ def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def echo(connection: ServerConnection) -> None:
     if connection.subprotocol:
         codec = JSON if connection.subprotocol == JSON.subprotocol else TRANSIT
-        await connection.send(codec.encode(WELCOME))
+        await connection.send(codec.encode(WELCOME), text=True)
     async for frame in connection:
         await connection.send(frame)
 

@@ -131,7 +131,7 @@ async def test_a_plain_client_hears_chat_messages_alone_in_the_server_s_codec(
     name: str, codec: Codec
 ):
     async with serving(codec=name) as server, connect(socket_url(server, name="Ada")) as client:
-        await client.send(codec.encode({"message": "hi"}))
+        await client.send(codec.encode({"message": "hi"}), text=True)
         told = codec.decode(await client.recv())
     assert (told["message"], told["name"], told["id"]) == ("hi", "Ada", 1)
 
@@ -167,7 +167,7 @@ async def heard_after(bad: str | bytes, codec: Codec, join: Join) -> tuple[dict,
     """What a sender of bad input and another member hear of it and of the message after it."""
     sender, other = await join("Ada", codec), await join("Bob")
     await sender.send(bad)
-    await sender.send(codec.encode({"message": "still here"}))
+    await sender.send(codec.encode({"message": "still here"}), text=True)
     refusal, after = [await hear(sender, codec) for _ in range(2)]
     return refusal, after, await hear(other)
 
@@ -361,12 +361,12 @@ async def test_two_rooms_do_not_mix(server: ChatServer, join: Join):
     assert (ada.welcome["name"], bob.welcome["name"]) == ("Ada", "Ada")
     await say(ada, "one")
     await ada.send('{"event":"typing"}')
-    await bob.send(TRANSIT.encode({"message": "two"}))
+    await bob.send(TRANSIT.encode({"message": "two"}), text=True)
     assert (await hear(bob, TRANSIT))["message"] == "two"
     assert (await hear(ada))["message"] == "one"
     await ada.close()
     await until(lambda: members(server, "a") == [])
-    await bob.send(TRANSIT.encode({"event": "rooms"}))
+    await bob.send(TRANSIT.encode({"event": "rooms"}), text=True)
     assert TRANSIT.decode(await bob.recv())["rooms"] == {"b": 1, "a": 0}
 
 
@@ -381,7 +381,7 @@ async def test_the_others_are_told_who_comes_goes_and_types(server: ChatServer, 
         "members": ["Ada", "Bob", "Eve"],
         "count": 3,
     }
-    await bob.send(TRANSIT.encode({"event": "typing"}))
+    await bob.send(TRANSIT.encode({"event": "typing"}), text=True)
     assert json.loads(await ada.recv()) == {"event": "typing", "name": "Bob"}
     await bob.close()
     assert await hear_event(ada, "left") == {

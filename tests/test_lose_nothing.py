@@ -19,7 +19,7 @@ from chatkit.log import SqliteLog
 from chatkit.messages import MAX_MESSAGE, Message
 from chatkit.room import CHUNK
 from chatkit.server import ChatServer
-from chatkit.wire import Opcode
+from chatkit.wire import Opcode, text_frame
 from tests.conftest import end_of, hear, hear_event, members, say, serving, socket_url, until
 from tests.faults import BareClient, Proxy
 
@@ -204,7 +204,7 @@ async def test_a_log_that_is_trimmed_while_it_is_read_ends_the_line_and_the_clie
 
 async def test_a_slow_reader_that_catches_up_does_not_fill_the_server_s_memory():
     long = "🦆" * (MAX_MESSAGE - 4)
-    frame = len(JSON.encode(Message(long, 1000, "Ada", 1e9)).encode())
+    frame = len(text_frame(JSON.encode(Message(long, 1000, "Ada", 1e9))))
     async with serving() as server:
         await server.log.append("lobby", numbered(1, 1000, long))
         async with await BareClient.open(f"{server.url}?since=0") as reader:
@@ -218,7 +218,7 @@ async def test_a_slow_reader_that_catches_up_does_not_fill_the_server_s_memory()
             for number in range(1, 1001):
                 told = await reader.recv()
                 assert told.opcode == Opcode.TEXT
-                assert JSON.decode(told.payload.decode())["id"] == number
+                assert JSON.decode(told.payload)["id"] == number
 
 
 # Five talk, some only read; whatever happens between them and the log.

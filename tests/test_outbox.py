@@ -276,7 +276,7 @@ class Clogged(JsonCodec):
 
     clogged = True
 
-    def encode(self, frame: Any) -> str:
+    def encode(self, frame: Any) -> bytes:
         if isinstance(frame, Message) and self.clogged:
             self.clogged = False
             raise ValueError("clogged")

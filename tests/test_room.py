@@ -11,6 +11,7 @@ from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
 from chatkit.log import LogError, MemoryLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.room import CHUNK, LISTED, Room, Rooms, confirmation, where_to_start
+from chatkit.wire import read_frames, text_frame
 from tests.conftest import until
 from tests.test_broadcaster import Ear, fail, growth
 
@@ -30,7 +31,7 @@ class Guest(Ear):
         self.drained = 0
 
     def tell(self, frame: Message | Mapping[str, Any]) -> None:
-        self.heard.append(self.codec.encode(frame))
+        self.heard.append(text_frame(self.codec.encode(frame)))
 
     async def drain(self) -> None:
         self.drained += 1
@@ -38,7 +39,9 @@ class Guest(Ear):
 
     @property
     def frames(self) -> list[Any]:
-        return [self.codec.decode(text) for text in self.heard]
+        frames, rest = read_frames(b"".join(self.heard))
+        assert rest == b""
+        return [self.codec.decode(frame.payload) for frame in frames]
 
     @property
     def texts(self) -> list[str]:
@@ -450,7 +453,7 @@ async def test_each_codec_in_use_encodes_once_and_one_without_listeners_never(
     def counting(name: str) -> Any:
         encode = CODECS[name].encode
 
-        def count(frame: Any) -> str:
+        def count(frame: Any) -> bytes:
             counts[name] += 1
             return encode(frame)
 

@@ -38,18 +38,18 @@ def test_the_examples_of_the_rfc_are_read(data: str, meant: Frame):
 
 
 def test_a_text_frame_is_the_rfc_s():
-    assert text_frame("Hello") == bytes.fromhex(EXAMPLES["unmasked text"][0])
+    assert text_frame(HELLO) == bytes.fromhex(EXAMPLES["unmasked text"][0])
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_text_frame_is_the_websockets_library_s(length: int):
-    text = "x" * length
-    assert text_frame(text) == TheirFrame(TheirOpcode.TEXT, text.encode()).serialize(mask=False)
+    text = b"x" * length
+    assert text_frame(text) == TheirFrame(TheirOpcode.TEXT, text).serialize(mask=False)
 
 
 @given(st.text())
 def test_any_text_comes_back_and_the_websockets_library_reads_it_too(text: str):
-    data = text_frame(text)
+    data = text_frame(text.encode())
     assert fields(read_frame(data)) == (Opcode.TEXT, text.encode(), True, b"")
     assert read_theirs(data).data == text.encode()
 
