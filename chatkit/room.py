@@ -50,6 +50,7 @@ class Room:
         self.audiences = {codec: FairBroadcaster() for codec in CODECS.values()}
         self.watchers = {codec: FairBroadcaster() for codec in CODECS.values()}  # they hear events
         self.arrived: list[tuple[Visitor, Message]] = []
+        self.news: dict[str, Any] = {}  # who came or went, as far as it was not told yet
         log.follow(name, self.hear)
 
     async def join(self, visitor: Visitor) -> None:
@@ -132,7 +133,7 @@ class Room:
 
     def flush(self) -> None:
         """Append what has arrived to the log, once all have been told what came before."""
-        if any(audience.rounds for audience in self.audiences.values()):
+        if self.telling(self.audiences):
             asyncio.get_running_loop().call_soon(self.flush)
             return
         batch, self.arrived = self.arrived, []
@@ -142,7 +143,13 @@ class Room:
     def report(
         self, batch: Sequence[tuple[Visitor, Message]], appending: asyncio.Future[Doubles]
     ) -> None:
-        """Tell the senders what was not told to everyone: errors, and messages that came twice."""
+        """Tell the senders what was not told to everyone: errors, and messages that came twice.
+
+        Who hears a message by itself has to have heard those before it.
+        """
+        if self.telling(self.audiences):
+            asyncio.get_running_loop().call_soon(self.report, batch, appending)
+            return
         error = appending.exception()
         for visitor, message in batch:
             if error:
@@ -156,13 +163,27 @@ class Room:
         self.notify(self.audiences, messages)
 
     def typing(self, visitor: Visitor) -> None:
-        """Tell the others that one is typing."""
-        if name := self.members.get(visitor):
+        """Tell the others that one is typing, unless a crowd is hearing other news just now."""
+        if (name := self.members.get(visitor)) and not self.telling(self.watchers):
             self.notify(self.watchers, [{"event": "typing", "name": name}], visitor)
 
     def announce(self, event: str, name: str) -> None:
-        """Tell all who hear events who has joined or left."""
-        self.notify(self.watchers, [{"event": event, "name": name, **self.presence()}])
+        """Tell all who hear events who has joined or left; in a crowd, the last one of many."""
+        waits, self.news = self.news, {"event": event, "name": name}
+        if not waits:
+            self.tell_news()
+
+    def tell_news(self) -> None:
+        """Tell who came or went last, once all have been told what came before."""
+        if self.telling(self.watchers):
+            asyncio.get_running_loop().call_soon(self.tell_news)
+            return
+        self.notify(self.watchers, [{**self.news, **self.presence()}])
+        self.news = {}
+
+    def telling(self, groups: Mapping[Codec, FairBroadcaster]) -> bool:
+        """Return whether some in these groups have not been told yet what others have."""
+        return any(group.rounds for group in groups.values())
 
     def presence(self) -> dict[str, Any]:
         """Return who is here, by name as far as that makes sense, and how many."""
