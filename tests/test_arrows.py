@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 import chatkit
 
 PACKAGE = Path(chatkit.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+FILES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for folder in (PACKAGE, PACKAGE / "bench")
+    for path in folder.glob("*.py")
+    if path.stem != "__init__"
+}
+MODULES = sorted(FILES)
 
 # module: what it may import of the package
 ARROWS = {
@@ -19,20 +26,34 @@ ARROWS = {
     "wire": "",
     "names": "",
     "broadcaster": "",
+    "limits": "",
     "links": "",
     "codecs": "messages",
     "log": "messages",
     "outbox": "messages",
     "gate": "messages",
-    "room": "broadcaster codecs log messages names",
-    "handlers": "room codecs gate log messages paths",
+    "room": "broadcaster codecs log messages names wire",
+    "handlers": "room codecs gate log messages paths wire",
     "server": "handlers room codecs gate links log messages",
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
     "lab": "paths",
     "doctor": "server client messages paths",
-    "cli": "server codecs gate messages lab doctor",
+    "bench.load": "wire",
+    "bench.contestants": "messages",
+    "bench.contest": "bench.contestants bench.load limits messages server",
+    "bench.report": "bench.contest bench.contestants bench.load messages",
+    "cli": "server codecs gate limits messages lab doctor bench.contest bench.report",
+}
+# the servers that are measured, each a program of its own with one library
+PEERS = {
+    "tornado_loop": "tornado",
+    "frame_once": "tornado",
+    "one_write": "tornado",
+    "websockets_broadcast": "websockets",
+    "aiohttp_loop": "aiohttp",
+    "picows_loop": "picows",
 }
 # library: where it may be imported, lessons aside
 LIBRARIES = {
@@ -41,32 +62,51 @@ LIBRARIES = {
     "anywidget": "presence widget",
     "traitlets": "presence widget",
     "IPython": "",
-    "msgspec": "messages codecs room log widget",
+    "msgspec": "messages codecs room log widget "
+    "bench.load bench.contestants bench.contest bench.report",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
-    "psutil": "server",
+    "psutil": "server bench.load bench.contest",
     "typer": "cli",
+    "rich": "cli bench.report",
+    "matplotlib": "bench.report",
     "sqlite3": "log",  # of Python's own, the one that is for a single module
 }
 
 
 def imported(path: Path) -> set[str]:
     """The full names of the modules that a file imports, anywhere in it."""
+    return names_in(path, ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Those among them that it imports as soon as it is imported itself."""
+    return names_in(path, ast.parse(path.read_text(encoding="utf-8")).body)
+
+
+def names_in(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
+    """The full names of the modules that these nodes import, where they are imports."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: write imports from chatkit in full"
             names.add(node.module)
-            if node.module in ("chatkit", "chatkit.lessons"):
+            if node.module in ("chatkit", "chatkit.lessons", "chatkit.bench"):
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
 def of_package(path: Path) -> set[str]:
     """The package's own modules among them."""
-    return {name.split(".")[1] for name in imported(path) if name.startswith("chatkit.")}
+    return {place(name) for name in imported(path) if name.startswith("chatkit.")} - {"bench"}
+
+
+def place(name: str) -> str:
+    """What a module is called in the arrows."""
+    parts = name.split(".")[1:]
+    return ".".join(parts[: 2 if parts[0] == "bench" else 1])
 
 
 def others(path: Path) -> set[str]:
@@ -77,17 +117,26 @@ def others(path: Path) -> set[str]:
 
 def test_every_module_has_its_arrows():
     assert sorted(ARROWS) == MODULES
+    peers = (PACKAGE / "bench" / "peers").glob("*.py")
+    assert {path.stem for path in peers} == {"__init__", *PEERS}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_only_what_its_arrows_allow(module: str):
-    assert of_package(PACKAGE / f"{module}.py") <= set(ARROWS[module].split())
+    assert of_package(FILES[module]) <= set(ARROWS[module].split())
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_library_is_imported_only_where_it_belongs(module: str):
     allowed = {name for name, places in LIBRARIES.items() if module in places.split()}
-    assert others(PACKAGE / f"{module}.py") <= allowed
+    assert others(FILES[module]) <= allowed
+
+
+@pytest.mark.parametrize(("peer", "library"), PEERS.items())
+def test_a_peer_is_a_program_of_its_own_with_one_library(peer: str, library: str):
+    file = PACKAGE / "bench" / "peers" / f"{peer}.py"
+    assert others(file) == {library}
+    assert of_package(file) <= {"wire"}
 
 
 def test_the_arrows_point_one_way():
@@ -99,8 +148,15 @@ def test_the_arrows_point_one_way():
 
 
 def test_nothing_but_lessons_imports_lessons():
-    assert [m for m in MODULES if "lessons" in of_package(PACKAGE / f"{m}.py")] == []
-    assert "lessons" not in of_package(PACKAGE / "__init__.py")
+    files = [file for file in PACKAGE.rglob("*.py") if "lessons" not in file.parts]
+    assert [file for file in files if "lessons" in of_package(file)] == []
+
+
+def test_nothing_of_the_measuring_side_is_loaded_until_it_is_asked_for():
+    assert imported(PACKAGE / "bench" / "__init__.py") <= {"__future__"}
+    chat = [file for file in FILES.values() if file.parent == PACKAGE]
+    assert [f.stem for f in chat if any("chatkit.bench" in n for n in imported_at_once(f))] == []
+    assert "matplotlib" not in set().union(*map(imported_at_once, FILES.values()))
 
 
 def test_arrows_are_seen_wherever_an_import_stands(tmp_path: Path):
