@@ -1,4 +1,4 @@
-"""The command line: chatkit serve, lab, doctor."""
+"""The command line: chatkit serve, lab, bench, doctor."""
 
 from __future__ import annotations
 
@@ -103,6 +103,48 @@ def lab(
     if folder.startswith("-"):  # no folder was given: this is JupyterLab's first option
         folder, args = LESSONS, [folder, *args]
     raise typer.Exit(open_lab(Path(folder), args))
+
+
+@app.command()
+def bench(
+    against: Annotated[
+        str,
+        typer.Option(
+            help="Other servers, with commas: tornado, websockets, aiohttp, picows, ws, bare-c, "
+            "bare-c-turn."
+        ),
+    ] = "",
+    stages: Annotated[
+        bool, typer.Option("--stages", help="The steps of lesson 10, and each with a slow reader.")
+    ] = False,
+    clients: Annotated[str, typer.Option(help="How many clients, as 100,1000.")] = "",
+    flight: Annotated[str, typer.Option(help="Messages under way at once, as 1,64.")] = "",
+    senders: Annotated[str, typer.Option(help="How many clients talk, as 1,100, or all.")] = "",
+    rounds: Annotated[int, typer.Option(help="Rounds, of which the median counts.")] = 5,
+    seconds: Annotated[float, typer.Option(help="How long one measurement takes.")] = 0.5,
+    log: Annotated[
+        str, typer.Option(help="Where chatkit keeps messages: memory, or sqlite:bench.db.")
+    ] = "memory",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON alone: see chatkit.bench.contest.Results.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot: a .png or .svg file.")] = None,
+) -> None:
+    """Measure how fast the chat reaches everyone; on its own, or against other servers."""
+    from chatkit.bench.command import run
+
+    run(
+        against=against,
+        stages=stages,
+        clients=clients,
+        flight=flight,
+        senders=senders,
+        rounds=rounds,
+        seconds=seconds,
+        log=log,
+        as_json=as_json,
+        plot=plot,
+    )
 
 
 @app.command()

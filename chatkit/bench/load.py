@@ -5,6 +5,9 @@ the one `}` in it, and counting those in what a read brings costs next to nothin
 sleeps, for waking it up would be the server's work: it looks for news over and over. `idle` is the
 share of looks that found none; while that is large it is the server that was measured.
 
+When the time is up it waits for all that is under way and for one message more: who has lost or
+doubled a message by then gets no figures.
+
 It runs in a process of its own, `python -m chatkit.bench.load JOB`, and prints what it saw.
 """
 
@@ -26,19 +29,19 @@ from chatkit.wire import text_frame
 WARM_UP = 0.25  # seconds before a measurement begins
 PATIENCE = 20.0  # seconds without a delivery, after which a measurement is given up
 SAMPLED = 0.1  # seconds between two looks at the server's memory
-BUFFER = 256 * 1024  # bytes that one read may bring
 PING = b"\x89"  # begins a ping, and is in no text of ours
 PONG = bytes([0x8A, 0x80, 0, 0, 0, 0])
 MARK = re.compile(rb"#(\d{9})#")  # each message carries its number
-PADDING = "x" * 14
+LENGTH = 25  # characters of a message
 
 
 class Job(msgspec.Struct, frozen=True):
     """What to measure: a server, the clients in its room, and how they talk.
 
-    `flight` messages are always under way; `senders` of the clients send them in turn. `slow` more
-    clients never read. `whole` is for a server that adds nothing to what it relays: it is sent
-    what chatkit would send on, so that the same bytes leave. `pid` is the server's process.
+    `flight` messages of `length` characters are always under way; `senders` of the clients send
+    them in turn. `slow` more clients never read. `whole` is for a server that adds nothing to what
+    it relays: it is sent what chatkit would send on, so that the same bytes leave. `pid` is the
+    server's process.
     """
 
     port: int
@@ -48,6 +51,7 @@ class Job(msgspec.Struct, frozen=True):
     senders: int = 1
     seconds: float = 1.0
     slow: int = 0
+    length: int = LENGTH
     path: str = "/ws"
     whole: bool = False
 
@@ -56,7 +60,8 @@ class Measured(msgspec.Struct, frozen=True):
     """What was seen: times in seconds, memory in bytes.
 
     `p50` and `p99` are how long it took until the last client had a message, in half of all cases
-    and in 99 of 100. `cpu` is the server's, for one delivery. `memory` is the server's over time.
+    and in 99 of 100. `cpu` is the server's, for one delivery. `memory` is the server's over time,
+    from when all clients were there.
     """
 
     seconds: float
@@ -72,7 +77,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class StalledError(Exception):
-    """A server stopped delivering."""
+    """A server stopped delivering, or did not deliver each message once."""
 
 
 def payload(text: str, whole: bool) -> bytes:
@@ -136,23 +141,28 @@ class Load:
         self.slow = [Client(job.port, job.path) for _ in range(job.slow)]
         self.by_number = {client.socket.fileno(): client for client in self.clients}
         self.look = watch(self.clients)
-        self.buffer = bytearray(BUFFER)
+        text = f"#{0:09}#".ljust(job.length, "x")
+        self.frame = client_frame(payload(text, job.whole)).split(f"{0:09}".encode())
+        relayed = len(text_frame(payload(text, whole=True)))
+        self.buffer = bytearray(2 * job.flight * relayed)  # one read can take all that is under way
         self.at = [job.clients]  # how many clients have got exactly so many messages
         self.sent: list[float] = []  # when each message was sent
         self.order: list[int] = []  # the numbers of the messages, as they came
         self.tail = b""  # the beginning of a message that the first client has not got whole
         self.done = 0  # messages that every client has
-        self.news = time.perf_counter()  # when the last ones came
+        self.start = self.news = time.perf_counter()  # when the last ones came
+        self.memory = [(0.0, self.server.memory_info().rss)]
 
     def run(self) -> Measured:
-        """Return what was seen after a warm-up; raise StalledError if the server stops."""
+        """Return what was seen after a warm-up; raise StalledError if the server fails."""
         self.keep_up(WARM_UP)
         done, cpu = self.done, self.server.cpu_times()
         start = time.perf_counter()
-        waits, idle, memory = self.keep_up(self.job.seconds)
+        waits, idle = self.keep_up(self.job.seconds)
         seconds = time.perf_counter() - start
         after = self.server.cpu_times()
         messages = self.done - done
+        self.settle()
         deliveries = messages * len(self.clients)
         waits.sort()
         return Measured(
@@ -165,31 +175,30 @@ class Load:
             (after.user + after.system - cpu.user - cpu.system) / deliveries,
             idle,
             self.per_connection,
-            memory,
+            self.memory,
         )
 
-    def keep_up(self, seconds: float) -> tuple[list[float], float, list[tuple[float, int]]]:
-        """Send as messages arrive; return how long each took, how idle this was, the memory."""
+    def keep_up(self, seconds: float) -> tuple[list[float], float]:
+        """Send as messages arrive; return how long each took, and how idle this was."""
         waits: list[float] = []
-        memory: list[tuple[float, int]] = []
         looks = empty = 0
         start = now = time.perf_counter()
-        while now < start + seconds or not waits:  # at least one message, however slow the server
+        while now < start + seconds or len(waits) < self.job.flight:  # it may come in one burst
             self.send(self.job.flight - len(self.sent) + self.done)
             looks += 1
             empty += not self.receive(waits)
             now = time.perf_counter()
-            if now > start + len(memory) * SAMPLED:
-                memory.append((now - start, self.server.memory_info().rss))
-        return waits, empty / looks, memory
+            if now > self.start + len(self.memory) * SAMPLED:
+                self.memory.append((now - self.start, self.server.memory_info().rss))
+        return waits, empty / looks
 
     def send(self, count: int) -> None:
         """Send so many messages, the senders in turn."""
+        before, after = self.frame
         frames: dict[int, bytes] = {}
         for number in range(len(self.sent), len(self.sent) + count):
-            frame = client_frame(payload(f"#{number:09}#{PADDING}", self.job.whole))
             sender = number % self.job.senders
-            frames[sender] = frames.get(sender, b"") + frame
+            frames[sender] = frames.get(sender, b"") + before + b"%09d" % number + after
         self.sent += [time.perf_counter()] * count
         self.at += [0] * count
         for sender, data in frames.items():
@@ -214,21 +223,18 @@ class Load:
 
     def take(self, client: Client) -> None:
         """Count what has come for a client."""
-        size = BUFFER
-        while size == BUFFER:  # who is told only of what is new has to take all of it
-            try:
-                size = client.read(self.buffer)
-            except TimeoutError:
-                return
-            if not size:
-                raise StalledError("The server closed a connection.")
-            if self.buffer.find(PING, 0, size) >= 0:
-                client.socket.sendall(PONG)
-            self.at[client.got] -= 1
-            client.got += self.buffer.count(b"}", 0, size)
-            self.at[client.got] += 1
-            if client is self.clients[0]:
-                self.note_order(bytes(self.buffer[:size]))
+        size = client.read(self.buffer)
+        if not size:
+            raise StalledError("The server closed a connection.")
+        if self.buffer.find(PING, 0, size) >= 0:
+            client.socket.sendall(PONG)
+        self.at[client.got] -= 1
+        client.got += self.buffer.count(b"}", 0, size)
+        if client.got > len(self.sent):
+            raise StalledError("The server delivered a message twice.")
+        self.at[client.got] += 1
+        if client is self.clients[0]:
+            self.note_order(bytes(self.buffer[:size]))
 
     def note_order(self, data: bytes) -> None:
         """Note which messages these are: with several senders they need not come as they went."""
@@ -236,6 +242,27 @@ class Load:
         whole = data.rfind(b"}") + 1
         self.order += [int(number) for number in MARK.findall(data, 0, whole)]
         self.tail = data[whole:]
+
+    def settle(self) -> None:
+        """Wait for what is under way; raise StalledError unless all have each message once.
+
+        Who has as many as were sent, and one more only after one more was sent, has lost one for
+        each that came twice; that the first client would notice.
+        """
+        while self.done < len(self.sent):
+            self.receive([])
+        self.send(1)
+        last = b"#%09d#" % self.done
+        for client in self.clients:
+            data = b""
+            while not data.endswith(b"}"):
+                data += (more := client.socket.recv(len(self.buffer)))
+                if not more:
+                    raise StalledError("The server closed a connection.")
+            if data.count(b"}") > 1 or last not in data:
+                raise StalledError("The server delivered a message twice.")
+        if sorted(self.order) != [*range(self.done)]:
+            raise StalledError("The server delivered one message twice and another one never.")
 
 
 def main() -> None:

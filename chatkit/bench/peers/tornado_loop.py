@@ -1,6 +1,7 @@
 """The naive broadcaster in Tornado: `write_message` to one client after the other."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +36,7 @@ class Relay(WebSocketHandler):
 
 async def main() -> None:
     """Serve on a free port, and print it."""
+    logging.disable(logging.ERROR)  # else each write to one who has just left is a traceback
     server = Application([(r"/ws", Relay)]).listen(0, "127.0.0.1")
     print(next(iter(server._sockets.values())).getsockname()[1], flush=True)
     await asyncio.Event().wait()

@@ -1,0 +1,307 @@
+"""Servers against each other: each in a process of its own, and their rounds interleaved."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO
+
+import msgspec
+import psutil
+
+from chatkit.bench.contestants import Contestant
+from chatkit.bench.load import LENGTH, Job, Measured, payload
+from chatkit.limits import allow_many_files
+from chatkit.messages import MAX_MESSAGE, ChatkitError
+
+MAX_CLIENTS = 20_000 if hasattr(select, "poll") else 400  # Windows' select takes 512 sockets
+MAX_FLIGHT = 1024  # messages under way at once
+MAX_ROUNDS = 20
+MAX_SECONDS = 10.0  # of one measurement
+LONGEST = 3600.0  # seconds that a whole contest may take
+AROUND = 1.5  # seconds that go by around a measurement, more or less: start, connect, warm up
+PATIENCE = 60.0  # seconds that a server has to start, or the load to connect and to come back
+GRACE = 0.5  # seconds between the end of a server's connections and its own
+SLOW_SECONDS = 1.5  # of a measurement with slow clients: the system's own buffers fill first
+BUFFERED = 8 * 2**20  # bytes that may wait for a slow client before they show: the system's buffers
+SPARE = 64  # files that a process has open besides its clients
+HOW = (
+    "Each message goes to every client, its sender too, over loopback, uncompressed and with "
+    "TCP_NODELAY. chatkit does its whole work (a message is decoded, validated, numbered, put in "
+    "the log and encoded); the others only relay, and what they are sent is what chatkit would "
+    "send on, so that the same bytes leave. For each measurement a server is started anew in a "
+    "process of its own, and the load runs in another; rounds are interleaved. Figures are "
+    "medians of all rounds, and (least … greatest)."
+)
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """Clients of which some send, so that so many messages are always under way.
+
+    Messages have `length` characters, and `slow` more clients never read.
+    """
+
+    clients: int
+    flight: int
+    senders: int = 1
+    slow: int = 0
+    length: int = LENGTH
+
+
+CROWD = min(1000, MAX_CLIENTS)
+CELLS = [
+    Cell(100, 1),
+    Cell(CROWD, 1),
+    Cell(100, 64),
+    Cell(CROWD, 64),
+    Cell(CROWD // 2, 64, CROWD // 2),
+]
+STAGE_CELLS = [Cell(100, 64)]
+SLOW_CELLS = [Cell(10, 64, slow=1, length=MAX_MESSAGE)]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """The median of all rounds, and the least and the greatest."""
+
+    median: float
+    min: float
+    max: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a contestant did in a cell.
+
+    `ratio` is the first contestant's rate by this one's (medians). `rate` is in deliveries a
+    second; `p50` and `p99` are seconds until the last client had a message; `cpu` is in seconds a
+    delivery, and `per_connection` in bytes. `start` and `peak` are the server's memory in bytes:
+    when all clients were there, and at its height. `bounded` says of a cell with slow clients
+    whether memory had stopped climbing; None if the run was too short to tell. `idle` is the
+    share of the load's looks for news that found none. `runs` are all rounds.
+    """
+
+    contestant: str
+    cell: Cell
+    ratio: float
+    rate: Figure
+    p50: Figure
+    p99: Figure
+    cpu: Figure
+    per_connection: Figure
+    start: Figure
+    peak: Figure
+    bounded: bool | None
+    idle: Figure
+    runs: list[Measured]
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What was measured, where and how: what `chatkit bench --json` prints.
+
+    `missing` says of each contestant that was asked for and isn't installed what would help.
+    """
+
+    how: str
+    python: str
+    platform: str
+    cores: int
+    versions: dict[str, str]
+    missing: list[str]
+    rounds: int
+    seconds: float
+    results: list[Result]
+
+
+class LoadError(ChatkitError):
+    """The load gave up a server."""
+
+
+@contextmanager
+def running(contestant: Contestant) -> Iterator[tuple[int, int]]:
+    """Start a server and give its port and the id of its process; it is ended whatever happens.
+
+    Raise ChatkitError if it does not start, or ends while it is needed.
+    """
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(
+            contestant.command, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        try:
+            port = port_of(process)
+            if port is None:
+                raise ChatkitError(f"{contestant.name} did not start: {last_line(errors)}")
+            yield port, process_of(process.pid)
+        except LoadError as error:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+                detail = f"{contestant.name} ended while it was measured: {last_line(errors)}"
+                raise ChatkitError(detail) from error
+            raise
+        finally:
+            process.kill()
+
+
+def port_of(process: subprocess.Popen[str]) -> int | None:
+    """Return the port with which the first line of a server ends, or None if there is none."""
+    assert process.stdout
+    alarm = threading.Timer(PATIENCE, process.kill)
+    alarm.start()
+    try:
+        port = re.search(r"(\d+)/?$", process.stdout.readline().rstrip())
+    finally:
+        alarm.cancel()
+    return int(port[1]) if port else None
+
+
+def process_of(pid: int) -> int:
+    """Return the process that serves: on Windows a venv's python only starts the real one."""
+    children = psutil.Process(pid).children() if sys.platform == "win32" else []
+    return children[0].pid if children else pid
+
+
+def last_line(errors: IO[str]) -> str:
+    """Return the last line that a program has written to its standard error."""
+    errors.seek(0)
+    return (errors.read().strip().splitlines() or ["it did not say why."])[-1]
+
+
+def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measured:
+    """Return what the load sees of a server that is started for it; raise ChatkitError."""
+    seconds = max(seconds, SLOW_SECONDS if cell.slow else 0)
+    let_open(cell.clients + cell.slow)
+    with running(contestant) as (port, pid):
+        fields = msgspec.structs.asdict(cell)
+        job = Job(port, pid, seconds=seconds, whole=contestant.whole, **fields)
+        command = [sys.executable, "-m", "chatkit.bench.load", msgspec.json.encode(job).decode()]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds + PATIENCE, check=True
+            )
+        except subprocess.TimeoutExpired as error:
+            detail = f"{contestant.name} is too slow for this: take fewer clients or messages."
+            raise LoadError(detail) from error
+        except subprocess.CalledProcessError as error:
+            why = (error.stderr.strip().splitlines() or ["the load ended without a word."])[-1]
+            raise LoadError(f"{contestant.name}: {why}") from error
+        return msgspec.json.decode(done.stdout, type=Measured)
+
+
+def let_open(connections: int) -> None:
+    """Have this process and those it starts open so many connections; raise ChatkitError."""
+    with suppress(ImportError):  # Windows has no such limit
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+
+        def enough() -> bool:
+            soft, _ = getrlimit(RLIMIT_NOFILE)
+            return soft == RLIM_INFINITY or soft >= connections + SPARE
+
+        if not enough():
+            allow_many_files()
+        if not enough():
+            raise ChatkitError(
+                f"{connections:,} connections are more open files than this system allows: take "
+                "fewer clients, or have its administrator raise the limit (ulimit -Hn)."
+            )
+
+
+def check(cells: Sequence[Cell], rounds: int, seconds: float, servers: int) -> None:
+    """Raise ChatkitError for what can't be measured, or would take too long."""
+    for cell in cells:
+        within("clients", cell.clients, 1, MAX_CLIENTS)
+        within("messages in flight", cell.flight, 1, MAX_FLIGHT)
+        within("senders", cell.senders, 1, cell.clients)
+        within("slow clients", cell.slow, 0, MAX_CLIENTS)
+        within("characters in a message", cell.length, LENGTH, MAX_MESSAGE)
+    within("rounds", rounds, 1, MAX_ROUNDS)
+    within("seconds", seconds, 0.1, MAX_SECONDS)
+    if (total := servers * len(cells) * rounds * (seconds + AROUND)) > LONGEST:
+        raise ChatkitError(
+            f"That would take about {total / 60:.0f} minutes, and {LONGEST / 60:.0f} are allowed: "
+            "take fewer contestants, cells, rounds or seconds."
+        )
+
+
+def within(what: str, number: float, least: float, most: float) -> None:
+    """Raise ChatkitError if a number isn't between the least and the most."""
+    if not least <= number <= most:
+        raise ChatkitError(f"There can be {least:g} to {most:,g} {what}, and this is {number:g}.")
+
+
+def contest(
+    contestants: Sequence[Contestant],
+    cells: Sequence[Cell] = CELLS,
+    rounds: int = 5,
+    seconds: float = 1.0,
+    missing: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda next_one: None,
+) -> Results:
+    """Return what the contestants did in each cell, side by side in each round.
+
+    `progress` is told what comes next, as often as there are measurements.
+    """
+    check(cells, rounds, seconds, len(contestants))
+    runs = {(cell, one.name): list[Measured]() for cell in cells for one in contestants}
+    for number in range(1, rounds + 1):
+        for cell in cells:
+            for one in contestants:
+                progress(f"{one.name}, {cell.clients} clients, round {number} of {rounds}")
+                runs[cell, one.name].append(measure(one, cell, seconds))
+    return Results(
+        HOW,
+        platform.python_version(),
+        platform.platform(),
+        os.cpu_count() or 1,
+        {one.name: one.version for one in contestants},
+        [*missing],
+        rounds,
+        seconds,
+        [
+            result(name, cell, rounds_of, runs[cell, contestants[0].name])
+            for (cell, name), rounds_of in runs.items()
+        ],
+    )
+
+
+def result(name: str, cell: Cell, runs: list[Measured], first: list[Measured]) -> Result:
+    """Return what a contestant's rounds in a cell come to."""
+    rate = figure(run.rate for run in runs)
+    return Result(
+        contestant=name,
+        cell=cell,
+        ratio=figure(run.rate for run in first).median / rate.median,
+        rate=rate,
+        p50=figure(run.p50 for run in runs),
+        p99=figure(run.p99 for run in runs),
+        cpu=figure(run.cpu for run in runs),
+        per_connection=figure(run.per_connection for run in runs),
+        start=figure(run.memory[0][1] for run in runs),
+        peak=figure(max(size for _, size in run.memory) for run in runs),
+        bounded=is_bounded(cell, runs[-1]) if cell.slow else None,
+        idle=figure(run.idle for run in runs),
+        runs=runs,
+    )
+
+
+def figure(values: Iterable[float]) -> Figure:
+    """Return the median of some values, their least and their greatest."""
+    values = [*values]
+    return Figure(statistics.median(values), min(values), max(values))
+
+
+def is_bounded(cell: Cell, run: Measured) -> bool | None:
+    """Return whether a server stopped keeping what a slow client doesn't take; None: can't tell."""
+    owed = run.messages * cell.slow * len(payload("x" * cell.length, whole=True))
+    sizes = [size for _, size in run.memory]
+    if sizes[-1] - sizes[len(sizes) * 2 // 3] > owed / 3 / 4:  # it still keeps much of it
+        return False
+    return True if owed > BUFFERED * cell.slow else None

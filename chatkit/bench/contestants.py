@@ -1,0 +1,120 @@
+"""Who can be measured: chatkit, its stages, and other servers that do the same work."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+import chatkit
+from chatkit.messages import ChatkitError
+
+PEERS = Path(__file__).parent / "peers"
+STAGES = ("naive", "frame-once", "one-write", "chatkit")
+MODULES = {  # a contestant that is a Python program: its module among the peers, and its package
+    "tornado": ("tornado_loop", "tornado"),
+    "naive": ("tornado_loop", "tornado"),
+    "frame-once": ("frame_once", "tornado"),
+    "one-write": ("one_write", "tornado"),
+    "websockets": ("websockets_broadcast", "websockets"),
+    "aiohttp": ("aiohttp_loop", "aiohttp"),
+    "picows": ("picows_loop", "picows"),
+}
+BARE = {"bare-c": "delivery", "bare-c-turn": "turn"}  # the argument of the program in C
+KNOWN = ("chatkit", *MODULES, "ws", *BARE)
+START_LIMIT = 60.0  # seconds that a compiler or Node may take
+
+
+class Contestant(msgspec.Struct, frozen=True):
+    """A server: the command that starts it, and whether it relays messages as they are."""
+
+    name: str
+    command: list[str]
+    version: str
+    whole: bool = True
+
+
+class MissingError(ChatkitError):
+    """A contestant is known, and not installed."""
+
+
+def contestants(names: Sequence[str], log: str = "memory") -> tuple[list[Contestant], list[str]]:
+    """Return those that are installed, and a sentence on each that isn't; chatkit keeps its `log`.
+
+    Raise ChatkitError for a name that nobody knows.
+    """
+    here: list[Contestant] = []
+    missing: list[str] = []
+    for name in dict.fromkeys(names):
+        try:
+            here.append(contestant(name, log))
+        except MissingError as error:
+            missing.append(str(error))
+    return here, missing
+
+
+def contestant(name: str, log: str = "memory") -> Contestant:
+    """Return one of them; raise MissingError if it isn't installed."""
+    if name == "chatkit":
+        serve = [sys.executable, "-m", "chatkit.cli", "serve", "--port", "0", "--log", log]
+        no_limits = ["--rate", "off", "--per-address", "off"]
+        return Contestant(name, serve + no_limits, chatkit.__version__, whole=False)
+    if name in MODULES:
+        module, package = MODULES[name]
+        command = [sys.executable, "-m", f"chatkit.bench.peers.{module}"]
+        return Contestant(name, command, version_of(package))
+    if name in BARE:
+        return Contestant(name, [str(compiled()), BARE[name]], "C")
+    if name == "ws":
+        return Contestant(name, ["node", str(PEERS / "ws.mjs")], version_of_ws())
+    raise ChatkitError(f"There is no contestant {name!r}: choose from {', '.join(KNOWN)}.")
+
+
+def version_of(package: str) -> str:
+    """Return the version of a Python package; raise MissingError if there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        detail = f"{package} is not installed: python -m pip install 'chatkit[bench]' gets it."
+        raise MissingError(detail) from None
+
+
+def version_of_ws() -> str:
+    """Return the version of Node's ws; raise MissingError if Node or ws can't be found."""
+    asks = "`${require('ws/package.json').version} on Node ${process.version}`"
+    try:
+        return subprocess.check_output(
+            ["node", "-p", asks], stderr=subprocess.DEVNULL, text=True, timeout=START_LIMIT
+        ).strip()
+    except FileNotFoundError:
+        raise MissingError("ws needs Node: get it from nodejs.org, then: npm install ws.") from None
+    except subprocess.SubprocessError:
+        raise MissingError(
+            "Node's ws is not installed: npm install ws in this folder, or let NODE_PATH name the "
+            "node_modules in which it is."
+        ) from None
+
+
+@cache
+def workshop() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that goes when this program ends."""
+    return tempfile.TemporaryDirectory(prefix="chatkit-bench-")
+
+
+@cache
+def compiled() -> Path:
+    """Return the relay in C as a program; raise MissingError if it can't be made here."""
+    cc, program = shutil.which("cc"), Path(workshop().name, "bare")
+    if cc is None or sys.platform != "linux":
+        raise MissingError("The relay in C needs Linux and a C compiler that is called cc.")
+    command = [cc, "-O2", "-o", str(program), str(PEERS / "bare.c")]
+    if subprocess.run(command, capture_output=True, timeout=START_LIMIT, check=False).returncode:
+        raise MissingError("The relay in C can't be compiled by this machine's cc.")
+    return program
