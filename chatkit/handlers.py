@@ -52,7 +52,7 @@ class ChatSocket(WebSocketHandler):
     # Slots, for a dict with so many more names would take a kibibyte for each client.
     __slots__ = (
         *("rooms", "gate", "codec", "rate", "pace", "address", "entry", "room", "hears_events"),
-        *("line", "plain", "unsent", "sent", "closed"),
+        *("line", "plain", "socket", "unsent", "sent", "closed"),
     )
 
     def initialize(self, rooms: Rooms, gate: Gate, codec: Codec, rate: float | None = RATE) -> None:
@@ -102,6 +102,7 @@ class ChatSocket(WebSocketHandler):
         assert self.ws_connection
         self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
         self.plain = self.plain_stream()
+        self.socket: Any = getattr(self.plain, "socket", None)
         self.hears_events = bool(self.selected_subprotocol)
         self.request.headers.clear()  # nobody asks for them again, and they take their place
         self.set_nodelay(True)  # else a small frame may wait 40 ms for the one before
@@ -166,25 +167,28 @@ class ChatSocket(WebSocketHandler):
     def send(self, frames: bytes) -> None:
         """Send whole frames; who is about to go is not told. Lesson 10.
 
-        They go straight to the socket: no task, no future and no copy. What it can't take waits
-        in Tornado's stream, and who leaves more than a mebibyte there has to come back for it.
+        They go straight to the socket, with no task, no future and no copy, unless something waits
+        to be written before them.
+        """
+        sent = 0
+        if self.plain and not (self.unsent or self.line.is_closing() or self.plain.writing()):
+            try:
+                sent = self.socket.send(frames)
+            except OSError:  # it is full, or broken: the stream will find out
+                sent = 0
+        if sent < len(frames):
+            self.leave_to_tornado(memoryview(frames)[sent:])
+
+    def leave_to_tornado(self, rest: memoryview) -> None:
+        """Have Tornado write what the socket can't take now, or what is not for us to write.
+
+        Who leaves more than a mebibyte waiting is told to come back for it: that loses nothing.
         """
         if self.line.is_closing():
             return
         if self.unsent > MAX_UNSENT:
             self.close(TRY_AGAIN_LATER, "you read too slowly: come back for the rest")
             return
-        sent = 0
-        if self.plain and not self.plain.writing():
-            try:
-                sent = self.plain.socket.send(frames)
-            except OSError:  # it is full, or broken: the stream can tell, and knows what to do
-                sent = 0
-        if sent < len(frames):
-            self.leave_to_tornado(memoryview(frames)[sent:])
-
-    def leave_to_tornado(self, rest: memoryview) -> None:
-        """Have Tornado write what the socket can't take now, or what is not for us to write."""
         self.unsent += len(rest)
         if self.plain:
             self.sent = self.plain.write(rest)

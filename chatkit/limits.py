@@ -10,8 +10,11 @@ def allow_many_files() -> None:
 
     Most shells give a process 256 or 1,024, and every connection is one. Windows has no such limit.
     """
-    with suppress(ImportError, OSError, ValueError):  # then it stays as it is
+    with suppress(ImportError):
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for limit in (hard, 65536, 10240):  # macOS says "no limit", and means one of its own
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
