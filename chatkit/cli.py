@@ -133,6 +133,7 @@ def bench(
     """Measure how fast the chat reaches everyone; on its own, or against other servers."""
     from chatkit.bench.command import run
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else the servers would live on
     run(
         against=against,
         stages=stages,

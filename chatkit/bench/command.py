@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 
 import msgspec
@@ -46,7 +44,6 @@ def run(
     told = Console(stderr=True)
     for sentence in missing:
         told.print(sentence, markup=False, soft_wrap=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are ended, too
     with Progress(console=told, transient=True, disable=not told.is_terminal) as bar:
         task = bar.add_task("", total=len(here) * len(asked) * rounds)
         done = -1
