@@ -35,11 +35,12 @@ FAKE = """
 import asyncio, os, sys
 from websockets.asyncio.server import serve
 
-clients, before = [], None
+clients, before, lagging = [], None, False
 
 def said(client, message, fault):
-    global before
+    global lagging
     twentieth, first, last = b"#000000019#" in message, clients[0], clients[-1]
+    lagging |= twentieth and fault == "lags"
     if twentieth and fault == "dies":
         print("first line\\nout of order", file=sys.stderr, flush=True)
         os._exit(3)
@@ -47,6 +48,8 @@ def said(client, message, fault):
         return []
     if twentieth and fault == "doubles" and client is last:
         return [message, message]
+    if lagging and client is last:
+        return [before]
     if twentieth and fault == "swaps" and client is first:
         return [before]
     return [message]
@@ -276,6 +279,7 @@ def faulty(fault: str, tmp_path: Path) -> Contestant:
     [
         ("loses", "Nothing came for 2 seconds."),
         ("doubles", "The server delivered a message twice."),
+        ("lags", "The server delivered a message twice."),
         ("swaps", "The server delivered one message twice and another one never."),
     ],
 )

@@ -244,10 +244,11 @@ class Load:
         self.tail = data[whole:]
 
     def settle(self) -> None:
-        """Wait for what is under way; raise StalledError unless all have each message once.
+        """Wait for what is under way; raise StalledError unless everyone got each message once.
 
-        Who has as many as were sent, and one more only after one more was sent, has lost one for
-        each that came twice; that the first client would notice.
+        Counts alone don't prove that: who got one twice seems to have them all a little too soon.
+        So one message more is sent, and has to be the only one that comes. That none came in the
+        place of another is looked at for the first client.
         """
         while self.done < len(self.sent):
             self.receive([])
