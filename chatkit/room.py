@@ -178,8 +178,8 @@ class Room:
         if self.telling(self.watchers):
             asyncio.get_running_loop().call_soon(self.tell_news)
             return
-        self.notify(self.watchers, [{**self.news, **self.presence()}])
-        self.news = {}
+        news, self.news = self.news, {}
+        self.notify(self.watchers, [{**news, **self.presence()}])
 
     def telling(self, groups: Mapping[Codec, FairBroadcaster]) -> bool:
         """Return whether some in these groups have not been told yet what others have."""
