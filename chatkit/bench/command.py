@@ -8,13 +8,14 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from chatkit.bench.contest import CELLS, CROWD, SLOW_CELLS, STAGE_CELLS, Cell, check, contest
+from chatkit.bench.cells import CELLS, CROWD, SLOW_CELLS, STAGE_CELLS, Cell, check
+from chatkit.bench.contest import contest
 from chatkit.bench.contestants import STAGES, contestants
 from chatkit.bench.report import tables, warnings, where
 from chatkit.log import open_log
 from chatkit.messages import ChatkitError
 
-WIDTH = 110  # characters of a table where the terminal doesn't say
+WIDTH = 120  # characters of a table where the terminal doesn't say
 
 
 def run(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import select
 import statistics
 import subprocess
 import sys
@@ -18,22 +17,15 @@ from typing import IO
 import msgspec
 import psutil
 
+from chatkit.bench.cells import CELLS, Cell, check
 from chatkit.bench.contestants import Contestant
-from chatkit.bench.load import LENGTH, Job, Measured, payload
-from chatkit.limits import allow_many_files
-from chatkit.messages import MAX_MESSAGE, ChatkitError
+from chatkit.bench.load import Job, Measured, payload
+from chatkit.messages import ChatkitError
 
-MAX_CLIENTS = 20_000 if hasattr(select, "poll") else 400  # Windows' select takes 512 sockets
-MAX_FLIGHT = 1024  # messages under way at once
-MAX_ROUNDS = 20
-MAX_SECONDS = 10.0  # of one measurement
-LONGEST = 3600.0  # seconds that a whole contest may take
-AROUND = 1.5  # seconds that go by around a measurement, more or less: start, connect, warm up
 PATIENCE = 60.0  # seconds that a server has to start, or the load to connect and to come back
 GRACE = 0.5  # seconds between the end of a server's connections and its own
 SLOW_SECONDS = 1.5  # of a measurement with slow clients: the system's own buffers fill first
 BUFFERED = 8 * 2**20  # bytes that may wait for a slow client before they show: the system's buffers
-SPARE = 64  # files that a process has open besides its clients
 HOW = (
     "Each message goes to every client, its sender too, over loopback, uncompressed and with "
     "TCP_NODELAY. chatkit does its whole work (a message is decoded, validated, numbered, put in "
@@ -42,31 +34,6 @@ HOW = (
     "process of its own, and the load runs in another; rounds are interleaved. Figures are "
     "medians of all rounds, and (least … greatest)."
 )
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """Clients of which some send, so that so many messages are always under way.
-
-    Messages have `length` characters, and `slow` more clients never read.
-    """
-
-    clients: int
-    flight: int
-    senders: int = 1
-    slow: int = 0
-    length: int = LENGTH
-
-
-CROWD = min(1000, MAX_CLIENTS)
-CELLS = [
-    Cell(100, 1),
-    Cell(CROWD, 1),
-    Cell(100, 64),
-    Cell(CROWD, 64),
-    Cell(CROWD // 2, 64, CROWD // 2),
-]
-STAGE_CELLS = [Cell(100, 64)]
-SLOW_CELLS = [Cell(10, 64, slow=1, length=MAX_MESSAGE)]
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -85,7 +52,8 @@ class Result(msgspec.Struct, frozen=True):
     delivery, and `per_connection` in bytes. `start` and `peak` are the server's memory in bytes:
     when all clients were there, and at its height. `bounded` says of a cell with slow clients
     whether memory had stopped climbing; None if the run was too short to tell. `idle` is the
-    share of the load's looks for news that found none. `runs` are all rounds.
+    share of the load's looks for news that found none, `busy` the share of the time in which the
+    server's process was at work. `runs` are all rounds.
     """
 
     contestant: str
@@ -100,6 +68,7 @@ class Result(msgspec.Struct, frozen=True):
     peak: Figure
     bounded: bool | None
     idle: Figure
+    busy: Figure
     runs: list[Measured]
 
 
@@ -178,7 +147,6 @@ def last_line(errors: IO[str]) -> str:
 def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measured:
     """Return what the load sees of a server that is started for it; raise ChatkitError."""
     seconds = max(seconds, SLOW_SECONDS if cell.slow else 0)
-    let_open(cell.clients + cell.slow)
     with running(contestant) as (port, pid):
         fields = msgspec.structs.asdict(cell)
         job = Job(port, pid, seconds=seconds, whole=contestant.whole, **fields)
@@ -194,47 +162,6 @@ def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measure
             why = (error.stderr.strip().splitlines() or ["the load ended without a word."])[-1]
             raise LoadError(f"{contestant.name}: {why}") from error
         return msgspec.json.decode(done.stdout, type=Measured)
-
-
-def let_open(connections: int) -> None:
-    """Have this process and those it starts open so many connections; raise ChatkitError."""
-    with suppress(ImportError):  # Windows has no such limit
-        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-
-        def enough() -> bool:
-            soft, _ = getrlimit(RLIMIT_NOFILE)
-            return soft == RLIM_INFINITY or soft >= connections + SPARE
-
-        if not enough():
-            allow_many_files()
-        if not enough():
-            raise ChatkitError(
-                f"{connections:,} connections are more open files than this system allows: take "
-                "fewer clients, or have its administrator raise the limit (ulimit -Hn)."
-            )
-
-
-def check(cells: Sequence[Cell], rounds: int, seconds: float, servers: int) -> None:
-    """Raise ChatkitError for what can't be measured, or would take too long."""
-    for cell in cells:
-        within("clients", cell.clients, 1, MAX_CLIENTS)
-        within("messages in flight", cell.flight, 1, MAX_FLIGHT)
-        within("senders", cell.senders, 1, cell.clients)
-        within("slow clients", cell.slow, 0, MAX_CLIENTS)
-        within("characters in a message", cell.length, LENGTH, MAX_MESSAGE)
-    within("rounds", rounds, 1, MAX_ROUNDS)
-    within("seconds", seconds, 0.1, MAX_SECONDS)
-    if (total := servers * len(cells) * rounds * (seconds + AROUND)) > LONGEST:
-        raise ChatkitError(
-            f"That would take about {total / 60:.0f} minutes, and {LONGEST / 60:.0f} are allowed: "
-            "take fewer contestants, cells, rounds or seconds."
-        )
-
-
-def within(what: str, number: float, least: float, most: float) -> None:
-    """Raise ChatkitError if a number isn't between the least and the most."""
-    if not least <= number <= most:
-        raise ChatkitError(f"There can be {least:g} to {most:,g} {what}, and this is {number:g}.")
 
 
 def contest(
@@ -288,6 +215,7 @@ def result(name: str, cell: Cell, runs: list[Measured], first: list[Measured]) -
         peak=figure(max(size for _, size in run.memory) for run in runs),
         bounded=is_bounded(cell, runs[-1]) if cell.slow else None,
         idle=figure(run.idle for run in runs),
+        busy=figure(run.cpu * run.rate for run in runs),
         runs=runs,
     )
 

@@ -71,7 +71,7 @@ def contestant(name: str, log: str = "memory") -> Contestant:
         command = [sys.executable, "-m", f"chatkit.bench.peers.{module}"]
         return Contestant(name, command, version_of(package))
     if name in BARE:
-        return Contestant(name, [str(compiled()), BARE[name]], "C")
+        return Contestant(name, [str(compiled()), BARE[name]], version_of_cc())
     if name == "ws":
         return Contestant(name, ["node", str(PEERS / "ws.mjs")], version_of_ws())
     raise ChatkitError(f"There is no contestant {name!r}: choose from {', '.join(KNOWN)}.")
@@ -88,7 +88,7 @@ def version_of(package: str) -> str:
 
 def version_of_ws() -> str:
     """Return the version of Node's ws; raise MissingError if Node or ws can't be found."""
-    asks = "`${require('ws/package.json').version} on Node ${process.version}`"
+    asks = "`${require('ws/package.json').version} (Node ${process.version})`"
     try:
         return subprocess.check_output(
             ["node", "-p", asks], stderr=subprocess.DEVNULL, text=True, timeout=START_LIMIT
@@ -100,6 +100,12 @@ def version_of_ws() -> str:
             "Node's ws is not installed: npm install ws in this folder, or let NODE_PATH name the "
             "node_modules in which it is."
         ) from None
+
+
+def version_of_cc() -> str:
+    """Return the version of the C compiler."""
+    command = ["cc", "-dumpversion"]
+    return f"cc {subprocess.check_output(command, text=True, timeout=START_LIMIT).strip()}"
 
 
 @cache

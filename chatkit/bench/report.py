@@ -7,10 +7,12 @@ from itertools import groupby
 
 from rich.table import Table
 
-from chatkit.bench.contest import Cell, Figure, Result, Results
+from chatkit.bench.cells import Cell
+from chatkit.bench.contest import Figure, Result, Results
 from chatkit.bench.load import LENGTH
 
-IDLE_ENOUGH = 0.05  # share of the load's looks that have to find nothing
+IDLE_ENOUGH = 0.05  # share of the load's looks that have to find nothing …
+BUSY_ENOUGH = 0.9  # … unless the server works that much of the time: then it is what limits them
 BOUNDED = {True: "yes", False: "no", None: "can't tell"}
 
 
@@ -30,17 +32,18 @@ def where(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     return (
         f"{versions}; Python {results.python}, {results.platform}, {results.cores} cores; "
-        f"{results.rounds} rounds of {results.seconds:g} s"
+        f"{results.rounds} round{'s' * (results.rounds > 1)} of {results.seconds:g} s"
     )
 
 
 def warnings(results: Results) -> Iterator[str]:
     """Yield a sentence on each figure that may be the load's rather than the server's."""
     for result in results.results:
-        if result.idle.median < IDLE_ENOUGH:
+        if result.idle.median < IDLE_ENOUGH and result.busy.median < BUSY_ENOUGH:
             yield (
                 f"{result.contestant} with {cell_words(result.cell)}: the load was idle in only "
-                f"{result.idle.median:.0%} of its looks, so the server may be faster than this."
+                f"{result.idle.median:.0%} of its looks, and the server busy only "
+                f"{result.busy.median:.0%} of the time: it may be faster than this."
             )
 
 
@@ -69,6 +72,7 @@ def columns(cell: Cell, first: str) -> list[tuple[str, int]]:
         ("CPU µs", 6),
         *memory,
         ("load idle", 9),
+        ("server busy", 11),
     ]
 
 
@@ -86,6 +90,7 @@ def figures(row: Result, first: str) -> list[str]:
         f"{row.cpu.median * 1e6:.2f}",
         *memory,
         f"{row.idle.median:.0%}",
+        f"{row.busy.median:.0%}",
     ]
 
 
