@@ -160,7 +160,7 @@ def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measure
             raise LoadError(detail) from error
         except subprocess.CalledProcessError as error:
             why = (error.stderr.strip().splitlines() or ["the load ended without a word."])[-1]
-            raise LoadError(f"{contestant.name}: {why}") from error
+            raise LoadError(f"{contestant.name} could not be measured: {why}") from error
         return msgspec.json.decode(done.stdout, type=Measured)
 
 
