@@ -55,7 +55,7 @@ Kind = type[Broadcaster] | type[Rooms]  # what makes the thing that all of a ser
 
 PATIENCE = 20.0  # seconds
 LONG = MAX_MESSAGE - 96  # characters of a message that is to fill buffers
-KEPT = 50_000  # messages of a log that reaches back far enough, whatever a system's buffers hold
+KEPT = 20_000  # messages of a log that reaches back far enough, whatever a system's buffers hold
 AFTERWARDS = 100  # messages that are said after a slow reader was cut off
 MEBIBYTE = 2**20  # bytes
 BUFFER = 2**16  # bytes that one read may bring
@@ -328,11 +328,11 @@ def bars(*speeds: Speed) -> Lines:
 
 
 GROUPS = {
-    "send": "the system sends the bytes",
-    "stream": "Tornado's stream puts them into its buffer, and takes them out again",
-    "task": "a future and a task for each write, and the loop that runs them",
-    "frame": "the text becomes bytes, with a header in front",
-    "rest": "reading, your own loop, and all else",
+    "send": "the system sends",
+    "stream": "Tornado's stream: into its buffer, and out of it",
+    "task": "futures and tasks, and the loop that runs them",
+    "frame": "text to bytes, with a header in front",
+    "rest": "reading, your loop, and all else",
 }
 FILES = {  # the end of a path: a group
     "tornado/iostream.py": "stream",
@@ -408,7 +408,7 @@ def shares(times: Counter[tuple[str, str]], guess: str) -> Lines:
     for (_, group), own in times.items():
         groups[group] += own
     rows = [
-        f"{own / total:4.0%} {bar(own / total, 30):30} {group:6} {GROUPS[group]}"
+        f"{own / total:4.0%} {bar(own / total, 24):24} {group:6} {GROUPS[group]}"
         f"{'  ← your guess' if group == guess else ''}"
         for group, own in groups.most_common()
     ]
@@ -460,32 +460,32 @@ async def coffee_break(handler: Handler, kind: Kind = Rooms) -> Lines:
 
     Return what came of it.
     """
-    with Progress() as progress:
-        progress.step("Grace's coffee break")
-        async with serving(handler, kind) as server:
-            grace = await ChatClient(server.url, "Grace").connect()
-            line: Any = grace.connection
-            ada = Client(server.port, "/ws")
-            cut_at: list[int] = []
+    async with serving(handler, kind) as server:
+        grace = await ChatClient(server.url, "Grace").connect()
+        line: Any = grace.connection
+        ada = Client(server.port, "/ws")
+        cut_at: list[int] = []
 
-            def go_on(number: int) -> bool:
-                if not cut_at and server.lines[0].is_closing():
-                    cut_at.append(number)
-                return number < (cut_at[0] + AFTERWARDS if cut_at else KEPT)
+        def go_on(number: int) -> bool:
+            if not cut_at and server.lines[0].is_closing():
+                cut_at.append(number)
+            return number < (cut_at[0] + AFTERWARDS if cut_at else KEPT)
 
-            reading = asyncio.create_task(anext(grace))  # then she has begun to read
-            await asyncio.to_thread(talk, ada, False, go_on)
-            ada.socket.close()
-            heard = [await reading]
-            async with asyncio.timeout(PATIENCE):
-                while int(heard[-1].message[:9]) < cut_at[0] + AFTERWARDS - 1:
-                    heard.append(await anext(grace))
-            await grace.close()
-    missing = sorted({*range(cut_at[0] + AFTERWARDS)} - {int(one.message[:9]) for one in heard})
-    twice = len(heard) - len({one.id for one in heard})
+        reading = asyncio.create_task(anext(grace))  # then she has begun to read
+        await asyncio.to_thread(talk, ada, False, go_on)
+        ada.socket.close()
+        heard = [int((await reading).message[:9])]
+        if not cut_at:
+            raise ChatkitError("The server has never lost patience with Grace.")
+        said = cut_at[0] + AFTERWARDS
+        async with asyncio.timeout(PATIENCE):
+            while heard[-1] < said - 1:
+                heard.append(int((await anext(grace)).message[:9]))
+        await grace.close()
+    missing, twice = said - len({*heard}), len(heard) - len({*heard})
     return Lines(
         f"The server closed Grace's line: {line.close_code}, “{line.close_reason}”.",
-        f"She came back, and read on: {len(missing)} messages missing, {twice} came twice.",
+        f"She came back, and read on: {missing} messages missing, {twice} came twice.",
     )
 
 
@@ -540,7 +540,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> Non
     heights = [across.transform((x, y))[1] for _, x, y, _ in ends]
     for n in range(1, len(heights)):
         heights[n] = max(heights[n], heights[n - 1] + APART)
-    heights[-1] = min(heights[-1], 1.0)
+    heights[-1] = min(heights[-1], 0.95)
     for n in reversed(range(len(heights) - 1)):
         heights[n] = min(heights[n], heights[n + 1] - APART)
     for (name, x, y, colour), height in zip(ends, heights, strict=True):
