@@ -685,8 +685,10 @@ async def test_frames_arrive_whole_and_in_order_wherever_the_socket_cuts_them(se
             if chance.random() < 0.3:
                 channel.ping(str(number).encode())
                 sent.append((Opcode.PING, str(number).encode()))
-            if chance.random() < 0.5 or channel.unsent > MAX_UNSENT / 2:
+            if chance.random() < 0.1 or channel.unsent > MAX_UNSENT / 2:
                 await channel.drain()
+            elif chance.random() < 0.5:
+                await asyncio.sleep(0)  # the client may have made room that the stream still needs
 
     async with small_line(server) as (client, channel):
         line = watch(channel)
@@ -942,6 +944,20 @@ async def test_a_crowd_that_talks_all_the_time_holds_up_no_other_room_and_no_rea
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two are told in a turn, so that nine are a crowd."""
     monkeypatch.setattr(broadcaster_module, "SLICE", 2)
+
+
+async def test_what_comes_while_a_crowd_is_told_waits_and_leaves_together(small_slices: None):
+    room = Room("lobby", MemoryLog())
+    guests = [Guest(events=False) for _ in range(30)]
+    await come(room, *guests)
+    await said(room, guests[0], Message("0"))
+    for number in (1, 2, 3):
+        await said(room, guests[number], Message(f"{number}"))
+        assert len(room.audiences[JSON].rounds) == 1
+    await until(lambda: all(len(guest.texts) == 4 for guest in guests))
+    for guest in guests:
+        assert guest.texts == ["0", "1", "2", "3"]
+        assert [len(read_frames(frames)[0]) for frames in guest.heard] == [1, 3]
 
 
 async def test_a_confirmation_does_not_overtake_what_it_confirms(small_slices: None):
