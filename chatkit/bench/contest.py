@@ -150,18 +150,22 @@ def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measure
     with running(contestant) as (port, pid):
         fields = msgspec.structs.asdict(cell)
         job = Job(port, pid, seconds=seconds, whole=contestant.whole, **fields)
-        command = [sys.executable, "-m", "chatkit.bench.load", msgspec.json.encode(job).decode()]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds + PATIENCE, check=True
-            )
-        except subprocess.TimeoutExpired as error:
-            detail = f"{contestant.name} is too slow for this: take fewer clients or messages."
-            raise LoadError(detail) from error
-        except subprocess.CalledProcessError as error:
-            why = (error.stderr.strip().splitlines() or ["the load ended without a word."])[-1]
-            raise LoadError(f"{contestant.name} could not be measured: {why}") from error
-        return msgspec.json.decode(done.stdout, type=Measured)
+        return run_load(contestant.name, job)
+
+
+def run_load(name: str, job: Job) -> Measured:
+    """Return what the load sees, in a process of its own; raise LoadError, which has the name."""
+    command = [sys.executable, "-m", "chatkit.bench.load", msgspec.json.encode(job).decode()]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=job.seconds + PATIENCE, check=True
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(f"{name} is too slow for this: take fewer clients or messages.") from error
+    except subprocess.CalledProcessError as error:
+        why = (error.stderr.strip().splitlines() or ["the load ended without a word."])[-1]
+        raise LoadError(f"{name} could not be measured: {why}") from error
+    return msgspec.json.decode(done.stdout, type=Measured)
 
 
 def contest(
