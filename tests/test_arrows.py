@@ -42,9 +42,13 @@ ARROWS = {
     "doctor": "server client messages paths",
     "bench.load": "wire",
     "bench.contestants": "messages",
-    "bench.contest": "bench.contestants bench.load limits messages server",
-    "bench.report": "bench.contest bench.contestants bench.load messages",
-    "cli": "server codecs gate limits messages lab doctor bench.contest bench.report",
+    "bench.cells": "bench.load limits messages",
+    "bench.contest": "bench.cells bench.contestants bench.load messages",
+    "bench.report": "bench.cells bench.contest bench.load",
+    "bench.plot": "bench.contest bench.report messages",
+    "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
+    "log messages",
+    "cli": "server codecs gate limits messages lab doctor bench.command",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -63,13 +67,13 @@ LIBRARIES = {
     "traitlets": "presence widget",
     "IPython": "",
     "msgspec": "messages codecs room log widget "
-    "bench.load bench.contestants bench.contest bench.report",
+    "bench.cells bench.load bench.contestants bench.contest bench.command",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
     "psutil": "server bench.load bench.contest",
     "typer": "cli",
-    "rich": "cli bench.report",
-    "matplotlib": "bench.report",
+    "rich": "bench.command bench.report",
+    "matplotlib": "bench.plot",
     "sqlite3": "log",  # of Python's own, the one that is for a single module
 }
 
@@ -154,9 +158,10 @@ def test_nothing_but_lessons_imports_lessons():
 
 def test_nothing_of_the_measuring_side_is_loaded_until_it_is_asked_for():
     assert imported(PACKAGE / "bench" / "__init__.py") <= {"__future__"}
-    chat = [file for file in FILES.values() if file.parent == PACKAGE]
-    assert [f.stem for f in chat if any("chatkit.bench" in n for n in imported_at_once(f))] == []
-    assert "matplotlib" not in set().union(*map(imported_at_once, FILES.values()))
+    at_once = {module: imported_at_once(file) for module, file in FILES.items()}
+    chat = [names for module, names in at_once.items() if not module.startswith("bench.")]
+    assert [name for names in chat for name in names if name.startswith("chatkit.bench")] == []
+    assert "chatkit.bench.plot" not in set().union(*at_once.values())  # nor, with it, matplotlib
 
 
 def test_arrows_are_seen_wherever_an_import_stands(tmp_path: Path):
