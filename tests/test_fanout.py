@@ -532,6 +532,7 @@ async def test_a_slow_reader_is_sent_away_before_it_costs_much_and_comes_back_to
             newest = await talk_and_hear(talker, awake, newest + 1) - 1
             unsent = max(unsent, channel.unsent)
             assert unsent <= MAX_UNSENT + max(sizes)
+            assert len(channel.line.stream._write_buffer) <= MAX_UNSENT + 2 * max(sizes)
         assert unsent > MAX_UNSENT
         newest = await talk_and_hear(talker, awake, newest + 1) - 1
         assert channel.unsent <= unsent  # who is to go is sent no more
