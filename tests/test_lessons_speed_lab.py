@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -98,13 +98,18 @@ async def test_the_limit_is_measured():
     assert found.measured.deliveries == 5 * found.measured.messages > 0
 
 
-async def test_a_handler_that_fails_is_told_of_with_its_own_error():
+@pytest.mark.parametrize("measure", [lab.measure, lab.slow_reader, lab.profile])
+async def test_a_handler_that_fails_is_told_of_with_its_own_error(
+    measure: Callable[..., Awaitable[object]],
+):
     with pytest.raises(ChatkitError) as refused:
-        await lab.measure(Silent, clients=2, flight=1, seconds=0.1)
-    assert str(refused.value) == "Silent can't be measured. LookupError: lost my voice"
+        await measure(Silent)
+    assert (
+        str(refused.value) == "Silent could not be measured: it raised LookupError: lost my voice"
+    )
 
 
-async def test_the_profile_says_where_the_time_goes(capsys: pytest.CaptureFixture[str]):
+async def test_the_profile_says_where_the_time_goes():
     rows = repr(await lab.profile(Naive, Broadcaster, "task")).splitlines()
     groups = {row.split()[2]: float(row.split("%")[0]) for row in rows[:5]}
     assert groups.keys() == lab.GROUPS.keys()

@@ -11,8 +11,6 @@ import logging
 import os
 import selectors
 import socket
-import subprocess
-import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -27,11 +25,11 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
 import IPython.display
-import msgspec
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from chatkit.bench.load import Client, Job, Measured, client_frame, payload
+from chatkit.bench.contest import run_load
+from chatkit.bench.load import Client, Job, Measured, StalledError, client_frame, payload
 from chatkit.broadcaster import Broadcaster
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
@@ -56,6 +54,7 @@ Kind = type[Broadcaster] | type[Rooms]  # what makes the thing that all of a ser
 PATIENCE = 20.0  # seconds
 LONG = MAX_MESSAGE - 96  # characters of a message that is to fill buffers
 KEPT = 20_000  # messages of a log that reaches back far enough, whatever a system's buffers hold
+LIMIT = "nothing but send"
 AFTERWARDS = 100  # messages that are said after a slow reader was cut off
 MEBIBYTE = 2**20  # bytes
 BUFFER = 2**16  # bytes that one read may bring
@@ -122,9 +121,11 @@ async def serving(
         launched = LaunchedServer(server)
         try:
             yield server
-        except (OSError, TimeoutError, ChatkitError) as error:
-            reason = f"{type(errors[0]).__name__}: {errors[0]}" if errors else str(error)
-            raise ChatkitError(f"{handler.__name__} can't be measured. {reason}") from None
+        except (OSError, ChatkitError, StalledError) as error:
+            if not errors:
+                raise
+            reason = f"it raised {type(errors[0]).__name__}: {errors[0]}"
+            raise ChatkitError(f"{handler.__name__} could not be measured: {reason}") from error
         finally:
             launched.stop()
 
@@ -249,13 +250,9 @@ class Speed:
         )
 
 
-def load(job: Job) -> Measured:
+async def load(name: str, job: Job) -> Measured:
     """Return what the load's own process has measured; raise ChatkitError if it could not."""
-    command = [sys.executable, "-m", "chatkit.bench.load", msgspec.json.encode(job).decode()]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise ChatkitError(done.stderr.strip().rpartition("\n")[2])
-    return msgspec.json.decode(done.stdout, type=Measured)
+    return await asyncio.to_thread(run_load, name, job)
 
 
 async def measure(
@@ -279,7 +276,7 @@ async def speed(handler: Handler, kind: Kind, clients: int, flight: int, seconds
     """Return how fast a handler is, without a bar."""
     async with serving(handler, kind) as server:
         job = Job(server.port, os.getpid(), clients, flight, seconds=seconds, whole=relays(kind))
-        return Speed(handler.__name__, clients, await asyncio.to_thread(load, job))
+        return Speed(handler.__name__, clients, await load(handler.__name__, job))
 
 
 def relays(kind: Kind) -> bool:
@@ -292,7 +289,7 @@ async def limit(clients: int, flight: int, seconds: float) -> Speed:
     server = NothingButSend()
     try:
         job = Job(server.port, os.getpid(), clients, flight, seconds=seconds, whole=True)
-        return Speed("nothing but send", clients, await asyncio.to_thread(load, job))
+        return Speed(LIMIT, clients, await load(LIMIT, job))
     finally:
         server.stop()
 
@@ -364,7 +361,7 @@ async def profile(handler: Handler, kind: Kind = Broadcaster, guess: str = "") -
         progress.step(f"{handler.__name__}, under the profiler")
         async with serving(handler, kind, begin_when_all_are_here) as server:
             job = Job(server.port, os.getpid(), clients, 64, seconds=0.5, whole=relays(kind))
-            await asyncio.to_thread(load, job)
+            await load(handler.__name__, job)
             server.loop.call_soon_threadsafe(profiler.disable)
     found: Any = Stats(profiler)
     return shares(own_times(found.stats), guess)
@@ -425,14 +422,23 @@ class Climb:
     waiting: list[float]  # MiB
 
 
+@contextmanager
+def dialled(server: StageServer) -> Iterator[Client]:
+    """Connect a client of the load to a server, and hang up afterwards."""
+    client = Client(server.port, "/ws")
+    with client.socket:
+        yield client
+
+
 def talk(talker: Client, whole: bool, go_on: Callable[[int], bool]) -> None:
     """Send long messages, numbered from 0, each when the one before has come back."""
     number = 0
     while go_on(number):
         text = f"{number:09} ".ljust(LONG, "x")
         talker.socket.sendall(client_frame(payload(text, whole)))
-        while b"}" not in talker.socket.recv(BUFFER):
-            pass
+        while b"}" not in (data := talker.socket.recv(BUFFER)):
+            if not data:
+                raise StalledError("The server closed a connection.")
         number += 1
 
 
@@ -442,16 +448,14 @@ async def slow_reader(handler: Handler, kind: Kind = Broadcaster, said: int = 12
     with Progress() as progress:
         progress.step(f"{handler.__name__}, with one who does not read")
         async with serving(handler, kind) as server:
-            talker, silent = Client(server.port, "/ws"), Client(server.port, "/ws")
 
             def note(number: int) -> bool:
                 climb.said.append(number * LONG / MEBIBYTE)
                 climb.waiting.append(server.waiting / MEBIBYTE)
                 return climb.said[-1] < said
 
-            await asyncio.to_thread(talk, talker, relays(kind), note)
-            for client in (talker, silent):
-                client.socket.close()
+            with dialled(server) as talker, dialled(server):
+                await asyncio.to_thread(talk, talker, relays(kind), note)
     return climb
 
 
@@ -461,9 +465,6 @@ async def coffee_break(handler: Handler, kind: Kind = Rooms) -> Lines:
     Return what came of it.
     """
     async with serving(handler, kind) as server:
-        grace = await ChatClient(server.url, "Grace").connect()
-        line: Any = grace.connection
-        ada = Client(server.port, "/ws")
         cut_at: list[int] = []
 
         def go_on(number: int) -> bool:
@@ -471,17 +472,18 @@ async def coffee_break(handler: Handler, kind: Kind = Rooms) -> Lines:
                 cut_at.append(number)
             return number < (cut_at[0] + AFTERWARDS if cut_at else KEPT)
 
-        reading = asyncio.create_task(anext(grace))  # then she has begun to read
-        await asyncio.to_thread(talk, ada, False, go_on)
-        ada.socket.close()
-        heard = [int((await reading).message[:9])]
-        if not cut_at:
-            raise ChatkitError("The server has never lost patience with Grace.")
-        said = cut_at[0] + AFTERWARDS
-        async with asyncio.timeout(PATIENCE):
-            while heard[-1] < said - 1:
-                heard.append(int((await anext(grace)).message[:9]))
-        await grace.close()
+        async with ChatClient(server.url, "Grace") as grace:
+            line: Any = grace.connection
+            reading = asyncio.create_task(anext(grace))  # then she has begun to read
+            with dialled(server) as ada:
+                await asyncio.to_thread(talk, ada, False, go_on)
+            heard = [int((await reading).message[:9])]
+            if not cut_at:
+                raise ChatkitError("The server has never lost patience with Grace.")
+            said = cut_at[0] + AFTERWARDS
+            async with asyncio.timeout(PATIENCE):
+                while heard[-1] < said - 1:
+                    heard.append(int((await anext(grace)).message[:9]))
     missing, twice = said - len({*heard}), len(heard) - len({*heard})
     return Lines(
         f"The server closed Grace's line: {line.close_code}, “{line.close_reason}”.",
@@ -538,11 +540,12 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, float, str]]) -> Non
     across = axes.transData + axes.transAxes.inverted()
     ends = sorted(ends, key=lambda end: end[2])
     heights = [across.transform((x, y))[1] for _, x, y, _ in ends]
-    for n in range(1, len(heights)):
-        heights[n] = max(heights[n], heights[n - 1] + APART)
-    heights[-1] = min(heights[-1], 0.95)
-    for n in reversed(range(len(heights) - 1)):
-        heights[n] = min(heights[n], heights[n + 1] - APART)
+    for _ in range(100):  # whoever is too near pushes, and is pushed
+        heights[-1] = min(heights[-1], 0.95)
+        for n in range(1, len(heights)):
+            lack = max(0.0, APART - heights[n] + heights[n - 1])
+            heights[n] += lack / 2
+            heights[n - 1] -= lack / 2
     for (name, x, y, colour), height in zip(ends, heights, strict=True):
         right = across.transform((x, y))[0] + 0.02
         axes.text(right, height, name, color=colour, va="center", transform=axes.transAxes)
@@ -623,7 +626,7 @@ async def race(
                 progress.step(f"{handler.__name__} with {size} clients")
                 one = await speed(handler, kind, size, 64, seconds)
                 found.setdefault(one.name, []).append(one)
-            progress.step(f"nothing but send with {size} clients")
+            progress.step(f"{LIMIT} with {size} clients")
             one = await limit(size, 64, seconds)
             found.setdefault(one.name, []).append(one)
     return Race(found)
