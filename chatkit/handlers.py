@@ -34,6 +34,7 @@ mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it pl
 
 # HTTP status of an upgrade that is refused; else it is 400
 REFUSALS = {"bad_origin": 403, "bad_token": 403, "too_many": 503}
+PING_INTERVAL = 20  # seconds between two pings, and time to answer one
 MAX_UNSENT = 2**20  # bytes that may wait for one client
 TRY_AGAIN_LATER = 1013  # close code (IANA's WebSocket Close Code Number Registry)
 CONTENT_SECURITY_POLICY = (
@@ -52,7 +53,7 @@ class ChatSocket(WebSocketHandler):
     # Slots, for a dict with so many more names would take a kibibyte for each client.
     __slots__ = (
         *("rooms", "gate", "codec", "rate", "pace", "address", "entry", "room", "hears_events"),
-        *("line", "plain", "socket", "unsent", "sent", "closed"),
+        *("line", "plain", "socket", "shared", "unsent", "sent", "alive", "timer", "closed"),
     )
 
     def initialize(self, rooms: Rooms, gate: Gate, codec: Codec, rate: float | None = RATE) -> None:
@@ -106,6 +107,8 @@ class ChatSocket(WebSocketHandler):
         self.hears_events = bool(self.selected_subprotocol)
         self.request.headers.clear()  # nobody asks for them again, and they take their place
         self.set_nodelay(True)  # else a small frame may wait 40 ms for the one before
+        self.alive, self.shared = True, False
+        self.timer = asyncio.get_running_loop().call_later(PING_INTERVAL, self.keep_alive)
         self.gate.enter(self.address)
         self.room = self.rooms.enter(self.entry.room)
         try:
@@ -145,8 +148,32 @@ class ChatSocket(WebSocketHandler):
             case _:
                 self.room.send(self, within_limits(read_message(frame)))
 
+    def keep_alive(self) -> None:
+        """Ask for a sign of life, and again later on; end a line that has given none."""
+        if not self.alive:
+            self.cut()
+            return
+        self.alive = False
+        with suppress(WebSocketClosedError):  # it is about to go
+            self.ping()
+        self.timer = asyncio.get_running_loop().call_later(PING_INTERVAL, self.keep_alive)
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Send a ping; where that has to wait, what follows has to wait behind it."""
+        super().ping(data)
+        self.shared = self.shared or bool(self.plain and self.plain.writing())
+
+    def on_pong(self, data: bytes) -> None:
+        """Note that the client is alive."""
+        self.alive = True
+
+    def on_ping(self, data: bytes) -> None:
+        """Note that answers, which Tornado gives, may wait at any time from now on."""
+        self.shared = True
+
     def on_close(self) -> None:
         """Leave the room."""
+        self.timer.cancel()
         self.rooms.leave(self.room, self)
         self.gate.leave(self.address)
         self.closed.set_result(None)
@@ -171,7 +198,8 @@ class ChatSocket(WebSocketHandler):
         to be written before them.
         """
         sent = 0
-        if self.plain and not (self.unsent or self.line.is_closing() or self.plain.writing()):
+        waits = self.unsent or (self.shared and self.plain and self.plain.writing())
+        if self.socket and not waits:
             try:
                 sent = self.socket.send(frames)
             except OSError:  # it is full, or broken: the stream will find out
@@ -202,6 +230,11 @@ class ChatSocket(WebSocketHandler):
     def on_sent(self, size: int, sent: asyncio.Future[None]) -> None:
         """Count what no longer waits."""
         self.unsent -= size
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Say goodbye; no frame may follow that."""
+        self.socket = None
+        super().close(code, reason)
 
     async def drain(self) -> None:
         """Wait until what was sent has left this machine."""

@@ -33,7 +33,6 @@ HOST = "127.0.0.1"  # loopback: reachable from this machine alone
 EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}  # all addresses, and one to go to
 PORT = 8765
 PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
-PING_INTERVAL = 20  # seconds
 HANDSHAKE_TIMEOUT = 20.0  # seconds in which a client has to say what it wants
 CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
@@ -59,7 +58,6 @@ def make_app(
         [(r"/ws", ChatSocket, joined), (r"/healthz", Health, {"rooms": rooms}), *page_routes()],
         log_function=log_request,
         websocket_max_message_size=MAX_FRAME,
-        websocket_ping_interval=PING_INTERVAL,
     )
 
 

@@ -768,7 +768,11 @@ async def test_frames_go_straight_to_the_socket_only_where_they_may(
     assert channel.plain is (stream if way == STRAIGHT else None)
 
 
-@pytest.mark.parametrize("line", [SimpleNamespace(), SimpleNamespace(stream=object())], ids=str)
+@pytest.mark.parametrize(
+    "line",
+    [SimpleNamespace(), SimpleNamespace(stream=object())],
+    ids=["no stream", "another stream"],
+)
 async def test_a_tornado_without_such_a_stream_is_left_to_write_by_itself(
     server: ChatServer, visit: Visit, line: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ):

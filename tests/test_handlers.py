@@ -543,3 +543,49 @@ def test_the_page_needs_no_script_and_no_style_within_it():
 
 def test_the_page_may_come_from_another_folder(tmp_path):
     assert {options["path"] for _, _, options in page_routes(tmp_path)} == {tmp_path}
+
+
+async def test_who_answers_no_ping_is_ended_and_who_does_stays(server: ChatServer, join: Join):
+    ada = await join("Ada")
+    async with await BareClient.open(f"{server.url}?name=Bob") as bob:
+        await until(lambda: members(server) == ["Ada", "Bob"])
+        lines = {name: line for line, name in server.rooms.open["lobby"].members.items()}
+        for line in lines.values():
+            line.keep_alive()
+        await until(lambda: lines["Ada"].alive)
+        assert not lines["Bob"].alive
+        for line in lines.values():
+            line.keep_alive()
+        assert (await bob.recv()).opcode == Opcode.PING
+        await until(lambda: members(server) == ["Ada"])
+    await say(ada, "still here")
+    assert (await hear(ada))["message"] == "still here"
+
+
+async def test_pings_come_by_themselves_for_as_long_as_they_are_answered(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("chatkit.handlers.PING_INTERVAL", 0.5)
+    async with await BareClient.open(server.url) as client:
+        for _ in range(2):
+            assert (await client.recv()).opcode == Opcode.PING
+            client.send("", Opcode.PONG)
+
+
+async def test_what_waits_of_a_pong_is_not_cut_in_two(server: ChatServer):
+    async with await BareClient.open(server.url) as client:
+        [line] = server.rooms.visitors
+        assert not line.shared
+        client.send("are you there?", Opcode.PING)
+        assert (await client.recv()).opcode == Opcode.PONG
+        assert line.shared  # from now on it is asked whether Tornado's frames wait
+
+
+async def test_no_frame_follows_a_goodbye(server: ChatServer):
+    async with await BareClient.open(server.url) as client:
+        [line] = server.rooms.visitors
+        line.close(1001, "enough")
+        line.send(b"\x81\x02hi")
+        assert (await client.recv()).opcode == Opcode.CLOSE
+        client.send(b"\x03\xe9", Opcode.CLOSE)
+        assert await client.recv() is None
