@@ -192,13 +192,17 @@ class Watched:
         self.sock = sock
         self.given: list[bytes] = []  # whole, straight from the room
         self.sizes: list[tuple[int, int]] = []  # of what was given, and of what was taken
+        self.room = 2**30  # bytes that it will still take
 
     def send(self, data: bytes | memoryview) -> int:
         if isinstance(data, bytes):
             self.given.append(data)
         taken = 0
         try:
-            taken = self.sock.send(data)
+            if self.room == 0:
+                raise BlockingIOError
+            taken = self.sock.send(data[: self.room])
+            self.room -= taken
         finally:
             self.sizes.append((len(data), taken))
         return taken
@@ -718,6 +722,31 @@ async def test_frames_arrive_whole_and_in_order_wherever_the_socket_cuts_them(se
     cut = [(given, taken) for given, taken in line.sizes if taken < given]
     assert len(cut) > 20
     assert len({taken for _, taken in cut}) > 5  # at many places
+
+
+@pytest.mark.parametrize(
+    ("opcode", "begin"),
+    [
+        (Opcode.TEXT, lambda client, channel: channel.send(text_frame(b"first"))),
+        (Opcode.PING, lambda client, channel: ask_for_life(channel)),
+        (Opcode.PONG, lambda client, channel: client.send("?", Opcode.PING)),
+    ],
+    ids=["a message", "the server's ping", "the answer to a client's ping"],
+)
+async def test_no_frame_is_put_into_the_middle_of_another(
+    server: ChatServer, opcode: Opcode, begin: Callable[[BareClient, ChatSocket], None]
+):
+    async with await BareClient.open(server.url) as client:
+        await until(lambda: hearers(server) == 1)
+        [channel] = server.rooms.visitors
+        line = watch(channel)
+        line.room = 1
+        begin(client, channel)
+        await until(lambda: line.room == 0)
+        assert channel.line.stream.writing()
+        line.room = 2**30
+        channel.send(text_frame(b"then"))  # before the stream has got its turn
+        assert [(await client.recv()).opcode for _ in range(2)] == [opcode, Opcode.TEXT]
 
 
 # What we build on, and the ways that do without it.
