@@ -156,19 +156,15 @@ class ChatSocket(WebSocketHandler):
         self.alive = False
         with suppress(WebSocketClosedError):  # it is about to go
             self.ping()
-        self.timer = asyncio.get_running_loop().call_later(PING_INTERVAL, self.keep_alive)
-
-    def ping(self, data: str | bytes = b"") -> None:
-        """Send a ping; where that has to wait, what follows has to wait behind it."""
-        super().ping(data)
         self.shared = self.shared or bool(self.plain and self.plain.writing())
+        self.timer = asyncio.get_running_loop().call_later(PING_INTERVAL, self.keep_alive)
 
     def on_pong(self, data: bytes) -> None:
         """Note that the client is alive."""
         self.alive = True
 
     def on_ping(self, data: bytes) -> None:
-        """Note that answers, which Tornado gives, may wait at any time from now on."""
+        """Note that Tornado writes to this client, too: it answers."""
         self.shared = True
 
     def on_close(self) -> None:
