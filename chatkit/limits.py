@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
 
-def allow_many_files() -> None:
+def allow_many_files() -> float:
     """Let this process, and those it starts, open as many sockets as the system allows.
 
-    Most shells give a process 256 or 1,024, and every connection is one. Windows has no such limit.
+    Return how many files that is. Most shells give a process 256 or 1,024, and every connection is
+    one. Windows has no such limit.
     """
-    with suppress(ImportError):
+    try:
         import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        for limit in (hard, 65536, 10240):  # macOS says "no limit", and means one of its own
-            with suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-                return
+    except ImportError:
+        return math.inf
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in (hard, 65536, 10240):  # macOS says "no limit", and means one of its own
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            break
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 from collections.abc import Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -72,17 +71,8 @@ def within(what: str, number: float, least: float, most: float) -> None:
 
 def let_open(connections: int) -> None:
     """Have this process and those it starts open so many connections; raise ChatkitError."""
-    with suppress(ImportError):  # Windows has no such limit
-        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-
-        def enough() -> bool:
-            soft, _ = getrlimit(RLIMIT_NOFILE)
-            return soft == RLIM_INFINITY or soft >= connections + SPARE
-
-        if not enough():
-            allow_many_files()
-        if not enough():
-            raise ChatkitError(
-                f"{connections:,} connections are more open files than this system allows: take "
-                "fewer clients, or have its administrator raise the limit (ulimit -Hn)."
-            )
+    if connections + SPARE > allow_many_files():
+        raise ChatkitError(
+            f"{connections:,} connections are more open files than this system allows: take "
+            "fewer clients, or have its administrator raise the limit (ulimit -Hn)."
+        )
