@@ -83,11 +83,7 @@ async def reaches_two_alone(handler: type[ChatSocket]) -> str:
 
     settings = {"rooms": rooms, "gate": Gate(), "codec": JSON}
     async with serve(Application([("/ws", Watched, settings)])) as url:
-        wishes = (
-            " Ada",
-            " Bob",
-            "Eve",
-        )  # the names that are granted are others than those wished for
+        wishes = (" Ada", " Bob", "Eve")  # the names that are granted are others than these
         ada, bob, eve = [await Line.to(url, name=wish) for wish in wishes]
         elsewhere = await Line.to(url, name="Bob", room="elsewhere")
         lines = [ada, bob, eve, elsewhere]
