@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import msgspec
 from chatkit.messages import ChatkitError, FrameError, Message
 
 KEPT = 1000  # messages a room that a MemoryLog keeps
-MAX_WAITING = 10_000  # messages that wait for a SqliteLog's disk; past it senders are told
+MAX_WAITING = 10_000  # messages that wait to be kept; past it senders are told
 LOCK_TIMEOUT = 2.0  # seconds to wait for another program that has locked the database
 
 journal = logging.getLogger("chatkit")
@@ -180,14 +181,61 @@ SPAN = """SELECT coalesce((SELECT min(id) FROM messages WHERE room = :room), 1),
 
 
 class Waiting(NamedTuple):
-    """Messages on their way to the disk, and the future of who appended them."""
+    """Messages on their way to where they are kept, and the future of who appended them."""
 
     room: str
     messages: Sequence[Message]
     done: asyncio.Future[Doubles]
 
+    def settle(self, doubles: Doubles) -> None:
+        """Say that they are safe."""
+        with suppress(asyncio.InvalidStateError):  # nobody waits for it any more
+            self.done.set_result(doubles)
 
-class SqliteLog(Followers):
+    def fail(self, error: LogError) -> None:
+        """Say that they are not."""
+        with suppress(asyncio.InvalidStateError):
+            self.done.set_exception(error)
+
+
+class BatchLog(Followers, ABC):
+    """What logs have in common that take a while: what comes meanwhile is one batch. Lesson 09."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Waiting] = []
+        self.backlog = 0  # messages that wait
+        self.writer: asyncio.Task[None] | None = None
+
+    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
+        """Number the messages and keep all of them, or none; the future is done once they are."""
+        done: asyncio.Future[Doubles] = asyncio.get_running_loop().create_future()
+        if self.backlog > MAX_WAITING:
+            done.set_exception(LogError("The log is behind: send it again in a moment."))
+            return done
+        self.backlog += len(messages)
+        self.waiting.append(Waiting(room, messages, done))
+        if self.writer is None:
+            self.writer = asyncio.create_task(self.write())
+        return done
+
+    async def write(self) -> None:
+        """Keep all that waits, and again until nothing waits."""
+        while self.waiting:
+            batch, self.waiting, self.backlog = self.waiting, [], 0
+            try:
+                await self.keep(batch)
+            except LogError as error:
+                for item in batch:
+                    item.fail(error)
+        self.writer = None
+
+    @abstractmethod
+    async def keep(self, batch: Sequence[Waiting]) -> None:
+        """Store a batch, tell of what is new, settle the rest; raise LogError if that can't be."""
+
+
+class SqliteLog(BatchLog):
     """A log in a file: what a follower has heard survives even `kill -9`. Lesson 09.
 
     One thread reads and writes; what arrives while it is busy goes into one transaction.
@@ -200,9 +248,6 @@ class SqliteLog(Followers):
         self.path = path
         self.identity = ""
         self.owner = secrets.token_hex(8)
-        self.waiting: list[Waiting] = []
-        self.backlog = 0  # messages that wait
-        self.writer: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the file, or make it; raise ChatkitError if that can't be done."""
@@ -223,18 +268,6 @@ class SqliteLog(Followers):
         await self.run(self.db.close)
         self.thread.shutdown()
 
-    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
-        """Number the messages and keep all of them, or none; the future is done once they are."""
-        done: asyncio.Future[Doubles] = asyncio.get_running_loop().create_future()
-        if self.backlog > MAX_WAITING:
-            done.set_exception(LogError("The log is behind: send it again in a moment."))
-            return done
-        self.backlog += len(messages)
-        self.waiting.append(Waiting(room, messages, done))
-        if self.writer is None:
-            self.writer = asyncio.create_task(self.write())
-        return done
-
     async def span(self, room: str) -> tuple[int, int]:
         """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
         return await self.run(self.find_span, room)
@@ -253,26 +286,16 @@ class SqliteLog(Followers):
             detail = f"The log does not answer just now ({error}): try again in a moment."
             raise LogError(detail) from error
 
-    async def write(self) -> None:
-        """Store all that waits in one transaction, tell of it, and again until nothing waits."""
-        while self.waiting:
-            batch, self.waiting, self.backlog = self.waiting, [], 0
-            try:
-                stored = await self.run(self.store, batch)
-            except LogError as error:
-                for item in batch:
-                    with suppress(asyncio.InvalidStateError):  # nobody waits for it any more
-                        item.done.set_exception(error)
-            else:
-                told: defaultdict[str, list[Message]] = defaultdict(list)
-                for item, (new, _) in zip(batch, stored, strict=True):
-                    told[item.room] += new
-                for room, messages in told.items():
-                    self.tell(room, messages)
-                for item, (_, doubles) in zip(batch, stored, strict=True):
-                    with suppress(asyncio.InvalidStateError):
-                        item.done.set_result(doubles)
-        self.writer = None
+    async def keep(self, batch: Sequence[Waiting]) -> None:
+        """Store a batch in one transaction, tell of it room by room, and settle it."""
+        stored = await self.run(self.store, batch)
+        told: defaultdict[str, list[Message]] = defaultdict(list)
+        for item, (new, _) in zip(batch, stored, strict=True):
+            told[item.room] += new
+        for room, messages in told.items():
+            self.tell(room, messages)
+        for item, (_, doubles) in zip(batch, stored, strict=True):
+            item.settle(doubles)
 
     # What follows runs in the thread.
 
