@@ -64,7 +64,7 @@ clean: ## remove .venv and everything else that can be made again
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(LAB_READY): pyproject.toml constraints.txt
-	$(call install,the lessons and JupyterLab,.)
+	$(call install,the lessons and JupyterLab,.[redis])
 	@touch $(LAB_READY)
 
 $(TEST_READY): pyproject.toml constraints.txt

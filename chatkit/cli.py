@@ -36,7 +36,10 @@ def serve(
         str, typer.Option(help=f"For clients that ask for none: {' or '.join(CODECS)}.")
     ] = "json",
     log: Annotated[
-        str, typer.Option(help="Where messages are kept: memory, or sqlite:chat.db.")
+        str,
+        typer.Option(
+            help="Where messages are kept: memory, sqlite:chat.db, or redis://127.0.0.1:6379/0."
+        ),
     ] = "memory",
     token: Annotated[
         str, typer.Option(help="Let in only who knows this word; auto makes one up.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, Literal, Self, TypeVar
@@ -105,7 +106,8 @@ class ChatClient:
     """One person's end of a chat. The guide's `make-websocket!`. Lessons 04, 08 and 09.
 
     `async for message in client` reads messages; or register a function with `on_message`.
-    `last` is how many earlier messages it gets on coming in.
+    `last` is how many earlier messages it gets on coming in. Of several addresses of one chat it
+    keeps to the first that lets it in, and goes on to the next when that one dies.
     """
 
     state: State = "closed"
@@ -120,10 +122,17 @@ class ChatClient:
     reading = False
 
     def __init__(
-        self, url: str, name: str = "", codec: Codec = JSON, *, room: str = "", last: int = 0
+        self,
+        url: str | Sequence[str],
+        name: str = "",
+        codec: Codec = JSON,
+        *,
+        room: str = "",
+        last: int = 0,
     ) -> None:
-        socket_url(url)  # a wrong address is told of here, not at each attempt
-        self.url = url
+        self.urls = deque([url] if isinstance(url, str) else url)
+        for each in self.urls or [""]:
+            socket_url(each)  # a wrong address is told of here, not at each attempt
         self.name = name
         self.codec = codec
         self.room = room
@@ -260,11 +269,26 @@ class ChatClient:
         return f"<ChatClient {self.name or 'without a name'} at {self.place}: {self.state}>"
 
     @property
+    def url(self) -> str:
+        """Return the address that it keeps to."""
+        return self.urls[0]
+
+    @property
     def place(self) -> str:
         """Return the address without its query, which may hold a token."""
         return self.url.partition("?")[0]
 
     async def open(self) -> WebSocketClientConnection:
+        """Open a line at the first address where a chat lets this client in; else ChatkitError."""
+        for _ in self.urls:
+            try:
+                return await self.try_to_open()
+            except ChatkitError as error:
+                refusal = error
+                self.urls.rotate(-1)
+        raise refusal
+
+    async def try_to_open(self) -> WebSocketClientConnection:
         """Open a line and be welcomed; raise ChatkitError if no chat lets this client in."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):

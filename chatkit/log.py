@@ -226,9 +226,16 @@ class BatchLog(Followers, ABC):
             try:
                 await self.keep(batch)
             except LogError as error:
-                for item in batch:
-                    item.fail(error)
+                self.fail(batch, error)
+            except Exception:  # whatever it is, nobody waits for ever
+                journal.exception("the log failed")
+                self.fail(batch, LogError("The log failed: send it again in a moment."))
         self.writer = None
+
+    def fail(self, batch: Sequence[Waiting], error: LogError) -> None:
+        """Say that a batch is not safe."""
+        for item in batch:
+            item.fail(error)
 
     @abstractmethod
     async def keep(self, batch: Sequence[Waiting]) -> None:
@@ -365,4 +372,6 @@ def open_log(address: str) -> Log:
         return MemoryLog()
     if scheme == "sqlite" and path:
         return SqliteLog(path)
-    raise ChatkitError(f"There is no log {address!r}: choose memory, or sqlite:chat.db.")
+    raise ChatkitError(
+        f"There is no log {address!r}: choose memory, sqlite:chat.db or redis://127.0.0.1:6379/0."
+    )

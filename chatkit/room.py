@@ -58,14 +58,14 @@ class Room:
 
         Raise LogError if the log can't tell what was missed.
         """
-        self.admit(visitor)
+        await self.admit(visitor)
         oldest, newest = await self.log.span(self.name)
         self.newest = max(self.newest, newest)
         after, missed = where_to_start(visitor.entry, oldest, newest, self.log.identity)
         self.welcome(visitor, missed)
         await self.catch_up(visitor, after)
 
-    def admit(self, visitor: Visitor) -> None:
+    async def admit(self, visitor: Visitor) -> None:
         """Give a visitor a name that looks like nobody else's here, and tell the others of it.
 
         Who comes back gets the own name back, even if the line that was cut still seems to stand.
@@ -77,10 +77,14 @@ class Room:
         if ghost and visitor.entry.client and ghost.entry.client == visitor.entry.client:
             self.leave(ghost)
             ghost.close()
-        name = grant(visitor.entry.name, lambda name: self.looks.keys().isdisjoint(looks(name)))
+        name = grant(visitor.entry.name, partial(self.free, visitor))
         self.members[visitor] = name
         self.looks |= dict.fromkeys(looks(name), visitor)
         self.announce("joined", name)
+
+    def free(self, visitor: Visitor, name: str) -> bool:
+        """Return whether a visitor may have a name: it looks like nobody else's."""
+        return self.looks.keys().isdisjoint(looks(name))
 
     def welcome(self, visitor: Visitor, missed: bool) -> None:
         """Tell a visitor where it is, and have it hear who comes and goes."""
@@ -163,9 +167,14 @@ class Room:
         self.notify(self.audiences, messages)
 
     def typing(self, visitor: Visitor) -> None:
-        """Tell the others that one is typing, unless a crowd is hearing other news just now."""
-        if (name := self.members.get(visitor)) and not self.telling(self.watchers):
-            self.notify(self.watchers, [{"event": "typing", "name": name}], visitor)
+        """Tell the others that one is typing."""
+        if name := self.members.get(visitor):
+            self.show_typing(name, visitor)
+
+    def show_typing(self, name: str, but: Visitor | None = None) -> None:
+        """Tell those here of it, unless a crowd is hearing other news just now."""
+        if not self.telling(self.watchers):
+            self.notify(self.watchers, [{"event": "typing", "name": name}], but)
 
     def announce(self, event: str, name: str) -> None:
         """Tell all who hear events who has joined or left; in a crowd, the last one of many."""
@@ -180,6 +189,10 @@ class Room:
             return
         news, self.news = self.news, {}
         self.notify(self.watchers, [{**news, **self.presence()}])
+
+    def close(self) -> None:
+        """Follow the log no more."""
+        self.log.unfollow(self.name, self.hear)
 
     def telling(self, groups: Mapping[Codec, FairBroadcaster]) -> bool:
         """Return whether some in these groups have not been told yet what others have."""
@@ -227,6 +240,14 @@ class Rooms:
         self.limit = limit
         self.open: dict[str, Room] = {}
 
+    async def start(self) -> None:
+        """Open the log; raise ChatkitError if that can't be done."""
+        await self.log.open()
+
+    async def stop(self) -> None:
+        """Close the log."""
+        await self.log.close()
+
     def check(self, name: str) -> None:
         """Raise FrameError if there are too many rooms to make one more."""
         if name not in self.open and len(self.open) >= self.limit:
@@ -236,22 +257,30 @@ class Rooms:
     def enter(self, name: str) -> Room:
         """Return the room of a name, made if need be."""
         if name not in self.open:
-            self.open[name] = Room(name, self.log)
+            self.open[name] = self.make(name)
         return self.open[name]
+
+    def make(self, name: str) -> Room:
+        """Return a new room."""
+        return Room(name, self.log)
 
     def leave(self, room: Room, visitor: Visitor) -> None:
         """Let a visitor go, and forget a room with nobody in it and nothing in memory."""
         room.leave(visitor)
         idle = not room.members and (self.log.lasting or not room.newest)
         if idle and self.open.get(room.name) is room:
-            self.log.unfollow(room.name, room.hear)
+            room.close()
             del self.open[room.name]
 
     def listing(self) -> dict[str, Any]:
         """Return the frame that tells of the rooms: how many are in each, the fullest first."""
-        sizes = {room.name: len(room.members) for room in self.open.values()}
+        sizes = self.sizes()
         fullest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LISTED]
         return {"event": "rooms", "rooms": {name: sizes[name] for name in fullest}}
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return how many are in each room."""
+        return {room.name: len(room.members) for room in self.open.values()}
 
     @property
     def visitors(self) -> list[Visitor]:

@@ -85,6 +85,21 @@ def check_address(port: int, host: str, token: str) -> None:
         )
 
 
+def rooms_at(address: str) -> Rooms:
+    """Return rooms whose messages are kept at `memory`, `sqlite:PATH` or `redis://HOST:PORT/0`.
+
+    Rooms on Redis are open on all servers that name the same one. Raise ChatkitError for anything
+    else.
+    """
+    if not address.startswith(("redis://", "rediss://", "unix://")):
+        return Rooms(open_log(address))
+    try:
+        from chatkit.shared import SharedRooms
+    except ImportError as error:
+        raise ChatkitError("A log on Redis needs more: pip install 'chatkit[redis]'.") from error
+    return SharedRooms(address)
+
+
 class PortTakenError(ChatkitError):
     """Another program listens on the port."""
 
@@ -107,11 +122,11 @@ class ChatServer:
     """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03.
 
     `codec` is for clients that ask for none: `json` or `transit`. `log` says where messages are
-    kept: `memory` or `sqlite:PATH`. `token` is a word that clients have to know, `auto` makes one
-    up; a `host` that is not this machine's own needs one. Pages from `origins`, such as
-    `https://chat.example.org`, may connect besides its own. `rate` is in messages a second for
-    each connection, `per_address` in connections; None is no limit. Raise ChatkitError for what
-    can't be.
+    kept: `memory`, `sqlite:PATH` or `redis://HOST:PORT/0`. `token` is a word that clients have to
+    know, `auto` makes one up; a `host` that is not this machine's own needs one. Pages from
+    `origins`, such as `https://chat.example.org`, may connect besides its own. `rate` is in
+    messages a second for each connection, `per_address` in connections; None is no limit. Raise
+    ChatkitError for what can't be.
     """
 
     def __init__(
@@ -131,8 +146,8 @@ class ChatServer:
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
-        self.log = open_log(log)
-        self.rooms = Rooms(self.log)
+        self.rooms = rooms_at(log)
+        self.log = self.rooms.log
         gate = Gate(origins, self.token, per_address, any_name=behind_hub())
         self.http = self.make_http(make_app(self.rooms, gate, codec_named(codec), rate))
 
@@ -159,12 +174,12 @@ class ChatServer:
 
     async def start(self) -> Self:
         """Listen, and return the server; raise ChatkitError if port or log can't be had."""
-        await self.log.open()
+        await self.rooms.start()
         try:
             self.host.encode("idna")  # else the next line would raise TypeError, and leak a socket
             listener = socket.create_server((self.host, self.port), family=self.family)
         except (OSError, UnicodeError) as error:
-            await self.log.close()
+            await self.rooms.stop()
             raise self.refusal(error) from error
         listener.setblocking(False)
         self.http.add_socket(listener)
@@ -194,7 +209,7 @@ class ChatServer:
         for channel in channels:
             channel.cut()
             await channel.closed
-        await self.log.close()
+        await self.rooms.stop()
 
 
 class LaunchedServer:

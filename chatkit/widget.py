@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from html import escape
 from typing import Any
 
@@ -71,18 +71,18 @@ class MessageInput(anywidget.AnyWidget):
         self.send({"unsent": text})
 
 
-_places: dict[tuple[str, str, str], ChatWidget] = {}
+_places: dict[tuple[object, str, str], ChatWidget] = {}
 
 
 class ChatWidget(ipywidgets.VBox):
     """A chat in a notebook, with a client of its own. The guide's `home-page` and `init!`.
 
-    `url` is the address of the page. Where no server answers it says so, and goes on trying.
-    A room has one widget for each name: made again, as when a cell is run again, it takes the
-    place of the one before. Lessons 05 and 08.
+    `url` is the address of the page, or several of one chat. Where no server answers it says so,
+    and goes on trying. A room has one widget for each name: made again, as when a cell is run
+    again, it takes the place of the one before. Lessons 05 and 08.
     """
 
-    def __init__(self, url: str, name: str = "", room: str = "") -> None:
+    def __init__(self, url: str | Sequence[str], name: str = "", room: str = "") -> None:
         self.loop = asyncio.get_running_loop()
         self.list = MessageList()
         self.list.on_msg(self.choose)
@@ -91,8 +91,9 @@ class ChatWidget(ipywidgets.VBox):
         super().__init__([self.list, self.status, self.input])
         self.add_class("chatkit").add_class("chatkit-widget")
         self.enter(ChatClient(url, name, room=room, last=SHOWN))
-        self.joining = asyncio.create_task(self.join(_places.get((url, name, room))))
-        _places[url, name, room] = self
+        place = frozenset(self.client.urls), name, room
+        self.joining = asyncio.create_task(self.join(_places.get(place)))
+        _places[place] = self
 
     def enter(self, client: ChatClient) -> None:
         """Show what a client tells from now on."""
@@ -140,7 +141,7 @@ class ChatWidget(ipywidgets.VBox):
         await before.close()
         for message in before.outbox.unconfirmed.values():
             self.input.give_back(message.message)
-        self.enter(ChatClient(before.url, before.name, room=room, last=SHOWN))
+        self.enter(ChatClient(before.urls, before.name, room=room, last=SHOWN))
         self.client.start()
 
     async def send_message(self, text: str) -> None:

@@ -213,7 +213,7 @@ async def test_one_who_is_gone_before_it_could_hear_what_it_missed_is_no_error(
 
 async def test_one_whose_coming_in_fails_does_not_stay_as_a_ghost(monkeypatch: pytest.MonkeyPatch):
     async def fail(room: Room, visitor: Visitor) -> None:
-        room.admit(visitor)
+        await room.admit(visitor)
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Room, "join", fail)

@@ -1,0 +1,181 @@
+"""The two lines to a Redis: one to ask it, one that waits at the ends of its streams. Lesson 11."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from chatkit.log import LogError
+from chatkit.messages import ChatkitError
+
+ANSWER = 5.0  # seconds in which Redis has to answer
+WAIT = 2.0  # seconds that the second line waits before it looks up
+RETRY = 0.25  # seconds between two attempts to reach a Redis that is away
+MOST = 1000  # entries of a stream that are read at once
+OLDEST = 7  # the first Redis that numbers a stream 1, 2, 3 …
+
+journal = logging.getLogger("chatkit")
+
+Position = tuple[int, int]  # of an entry in its stream; the log's are (0, 1), (0, 2), (0, 3) …
+Entry = tuple[Position, dict[bytes, bytes]]
+Hearer = Callable[[Sequence[Entry]], object]
+Stream = list[tuple[bytes, dict[bytes, bytes]]]  # as Redis sends it
+
+
+def connect(url: str, patience: float) -> Redis:
+    """Return a client that answers within `patience` seconds, and never sends a command twice.
+
+    Raise ChatkitError if the address is none.
+    """
+    try:
+        return Redis.from_url(
+            url, socket_timeout=patience, socket_connect_timeout=ANSWER, retry=Retry(NoBackoff(), 0)
+        )
+    except ValueError as error:
+        raise ChatkitError(
+            f"{place(url)!r} is no address of a Redis ({error}): it looks like "
+            "redis://127.0.0.1:6379/0."
+        ) from error
+
+
+def place(url: str) -> str:
+    """Return an address without the password in it."""
+    return url.replace(urlsplit(url).netloc, urlsplit(url).netloc.rpartition("@")[2])
+
+
+def position(of: bytes) -> Position:
+    """Return an entry's id, `1526919030474-0`, as numbers that can be compared."""
+    first, second = of.split(b"-")
+    return int(first), int(second)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a Redis that does not answer, or refuses, into a LogError that a sender may read."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        full = "OOM" in str(error)
+        reason = "has no room left" if full else "does not answer just now"
+        raise LogError(f"The log {reason}: try again in a moment.") from error
+
+
+class RedisLink:
+    """A Redis that may go away and come back. Lesson 11.
+
+    Functions in `on_return` are awaited when it is back, before anything more is heard.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.redis: Any = connect(url, ANSWER)  # its own types leave open what bytes are
+        self.waiting: Any = connect(url, WAIT + ANSWER)
+        self.alarm = f"chatkit:alarm:{secrets.token_hex(8)}"  # a stream that wakes the second line
+        self.positions: dict[str, Position] = {self.alarm: (0, 0)}
+        self.hearers: dict[str, Hearer] = {self.alarm: lambda entries: None}
+        self.on_return: list[Callable[[], Awaitable[None]]] = []
+        self.away = False
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Make sure that a Redis answers, and begin to listen; else raise ChatkitError."""
+        try:
+            version = (await self.redis.info("server"))["redis_version"]
+            if int(version.split(".")[0]) < OLDEST:
+                raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
+        except (RedisError, OSError) as error:
+            await self.close()
+            raise ChatkitError(
+                f"No Redis answers at {place(self.url)} ({error}): start redis-server there, or "
+                "choose another log."
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+        self.do(self.listen())
+
+    async def close(self) -> None:
+        """Hang up both lines."""
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+        await self.redis.aclose()
+        await self.waiting.aclose()
+
+    def do(self, work: Any) -> None:
+        """Do some work in the background, until this link is closed."""
+        self.tasks.add(task := asyncio.create_task(work))
+        task.add_done_callback(self.tasks.discard)
+
+    async def ask(self, script: str, keys: Sequence[str], *values: str | int) -> Any:
+        """Return what a script answers, run in Redis as one step; raise LogError if it can't be."""
+        with answering():
+            return await self.redis.eval(script, len(keys), *keys, *values)
+
+    def follow(self, stream: str, after: Position, hear: Hearer) -> None:
+        """Have a function called with all that comes to a stream after a position."""
+        self.positions[stream], self.hearers[stream] = after, hear
+        self.do(self.wake())
+
+    def unfollow(self, stream: str) -> None:
+        """Call it no more."""
+        self.positions.pop(stream, None)
+        self.hearers.pop(stream, None)
+
+    async def wake(self) -> None:
+        """Have the second line look up at once, for it waits at streams that it was told before."""
+        try:
+            async with self.redis.pipeline() as pipe:
+                pipe.xadd(self.alarm, {"wake": "up"}, maxlen=1)
+                pipe.expire(self.alarm, 60)
+                await pipe.execute()
+        except (RedisError, OSError):
+            pass  # it looks up by itself after a while
+
+    async def listen(self) -> None:
+        """Hear what comes to the streams; where Redis is away, try until it is back."""
+        while True:
+            try:
+                if self.away:
+                    for begin in self.on_return:
+                        await begin()
+                    journal.warning("Redis answers again")
+                    self.away = False
+                await self.hear()
+            except (RedisError, OSError, LogError) as error:
+                if not self.away:
+                    journal.warning("Redis does not answer (%s): trying until it does", error)
+                self.away = True
+                await asyncio.sleep(RETRY)
+
+    async def hear(self) -> None:
+        """Wait until something comes to a stream, or a while, and hand on what came."""
+        after = {stream: f"{first}-{second}" for stream, (first, second) in self.positions.items()}
+        reply: list[tuple[bytes, Stream]] = await self.waiting.xread(
+            after, count=MOST, block=int(WAIT * 1000)
+        )
+        for name, entries in reply:
+            stream = name.decode()
+            there = self.positions.get(stream, (2**64, 0))  # nobody follows it any more
+            new = [(at, fields) for key, fields in entries if (at := position(key)) > there]
+            if new:
+                self.positions[stream] = new[-1][0]
+                self.hand_on(stream, new)
+
+    def hand_on(self, stream: str, entries: Sequence[Entry]) -> None:
+        """Call who follows a stream; one that fails does not stop the others."""
+        try:
+            self.hearers[stream](entries)
+        except Exception:
+            journal.exception("what came to %s was not understood", stream)

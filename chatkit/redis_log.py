@@ -1,0 +1,262 @@
+"""A log on Redis Streams, for any number of servers. Lesson 11."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from chatkit.log import BatchLog, Doubles, Follower, LogError, Waiting
+from chatkit.messages import Message
+from chatkit.redis_link import Entry, RedisLink, answering
+
+KEPT = 10_000  # messages a room
+IDENTITY = "chatkit:log"
+BROKEN = "BROKEN"  # how a script's refusal begins when Redis has not kept what it had
+
+APPEND = f"""#!lua
+local stream, keys, log = KEYS[1], KEYS[2], KEYS[3]
+local identity, told, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local function number(entry) return tonumber(string.sub(entry, 3)) end
+local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+if redis.call('GET', log) ~= identity or (last and number(last[1]) or 0) < told then
+  return redis.error_reply('{BROKEN} the log is not what it was')
+end
+local reply = {{}}
+for i = 4, #ARGV, 2 do
+  local key, data = ARGV[i], ARGV[i + 1]
+  local id = key ~= '' and redis.call('HGET', keys, key)
+  local earlier = id and redis.call('XRANGE', stream, id, id)[1]
+  if earlier then
+    reply[#reply + 1] = earlier
+  else
+    id = redis.call('XADD', stream, '0-*', 'message', data)
+    if key ~= '' then redis.call('HSET', keys, key, id) end
+    reply[#reply + 1] = {{id}}
+  end
+end
+local many = redis.call('XLEN', stream) - kept
+if many > 0 then
+  for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', many)) do
+    local key = cjson.decode(entry[2][2]).key
+    if key then redis.call('HDEL', keys, key) end
+  end
+  redis.call('XTRIM', stream, 'MAXLEN', kept)
+end
+return reply
+"""
+
+RENEW = """#!lua
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], ARGV[2], 'NX')
+return redis.call('GET', KEYS[1])
+"""
+
+
+def stream_of(room: str) -> str:
+    """Return the key of a room's messages; that of the senders' keys begins with it."""
+    return f"chatkit:room:{room}"
+
+
+def as_stored(message: Message) -> tuple[str, bytes]:
+    """Return a message's key, and what is stored of it: all but its number, which Redis gives."""
+    return message.key or "", msgspec.json.encode(message)
+
+
+def stored(entry: tuple[bytes, Any]) -> Message:
+    """Return the message in an entry as a script hands it back: id, then fields and values."""
+    at, (_, data) = entry
+    return numbered(int(at[2:]), data)
+
+
+def numbered(number: int, data: bytes) -> Message:
+    """Return a message that was stored without its number."""
+    return msgspec.structs.replace(msgspec.json.decode(data, type=Message), id=number)
+
+
+class Told(NamedTuple):
+    """The last message that a room's followers were told: its number, and what was stored."""
+
+    number: int = 0
+    data: bytes = b""
+
+
+class Stored(NamedTuple):
+    """Messages that are safe up to a number, and who waits until all have been told of them."""
+
+    number: int
+    doubles: Doubles
+    item: Waiting
+
+
+class RedisLog(BatchLog):
+    """A log that any number of servers share. Lesson 11.
+
+    All that is appended comes back by the link's second line, in the order in which Redis has it:
+    so every server tells the same. `on_break` is called when what was told is not there any more.
+    """
+
+    lasting = True
+
+    def __init__(self, link: RedisLink, on_break: Callable[[], object], kept: int = KEPT) -> None:
+        super().__init__()
+        self.link = link
+        self.on_break = on_break
+        self.kept = kept
+        self.identity = ""
+        self.told: dict[str, Told] = {}
+        self.stored: defaultdict[str, deque[Stored]] = defaultdict(deque)
+        link.on_return.append(self.compare)
+
+    async def open(self) -> None:
+        """Take the identity that the log has, or give it one."""
+        self.identity = await self.renew("")
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self.writer:
+            await self.writer
+
+    async def renew(self, broken: str) -> str:
+        """Return the identity of the log: a new one, if it is still the broken one."""
+        identity: bytes = await self.link.ask(RENEW, [IDENTITY], broken, secrets.token_hex(8))
+        return identity.decode()
+
+    async def keep(self, batch: Sequence[Waiting]) -> None:
+        """Append what waits, in one round trip; each room's part is kept whole, or not at all."""
+        for item in batch:
+            await self.track(item.room)
+        identity = self.identity
+        with answering():
+            async with self.link.redis.pipeline(transaction=False) as pipe:
+                for item in batch:
+                    stream = stream_of(item.room)
+                    told = self.told.get(item.room, Told()).number
+                    values = [value for message in item.messages for value in as_stored(message)]
+                    keys = (stream, f"{stream}:keys", IDENTITY)
+                    pipe.eval(APPEND, 3, *keys, identity, told, self.kept, *values)
+                replies = await pipe.execute(raise_on_error=False)
+        for item, reply in zip(batch, replies, strict=True):
+            self.take(item, reply)
+        if any(str(reply).startswith(BROKEN) for reply in replies):
+            await self.begin_again(identity)
+
+    def take(self, item: Waiting, reply: Any) -> None:
+        """Take what Redis said to an append: an error, or the ids, and the messages of doubles."""
+        try:
+            with answering():
+                if isinstance(reply, Exception):
+                    raise reply
+        except LogError as error:
+            item.fail(error)
+            return
+        doubles = {
+            message.key or "": stored(entry)
+            for message, entry in zip(item.messages, reply, strict=True)
+            if len(entry) > 1
+        }
+        number = max((int(entry[0][2:]) for entry in reply), default=0)
+        self.stored[item.room].append(Stored(number, doubles, item))
+        self.settle(item.room)
+
+    def settle(self, room: str) -> None:
+        """Settle what is stored, as far as the room's followers have been told."""
+        waiting = self.stored[room]
+        while waiting and (room not in self.told or waiting[0].number <= self.told[room].number):
+            _, doubles, item = waiting.popleft()
+            item.settle(doubles)
+        if not waiting:
+            del self.stored[room]
+
+    async def track(self, room: str) -> None:
+        """Find where a room's log ends, and follow it from there, if it has followers."""
+        if room not in self.of or room in self.told:
+            return
+        with answering():
+            newest = await self.link.redis.xrevrange(stream_of(room), count=1)
+        if room in self.of and room not in self.told:
+            told = Told(int(newest[0][0][2:]), newest[0][1][b"message"]) if newest else Told()
+            self.told[room] = told
+            self.link.follow(stream_of(room), (0, told.number), partial(self.hear, room))
+
+    def unfollow(self, room: str, follower: Follower) -> None:
+        """Call it no more; with the last follower the room's stream is left, too."""
+        super().unfollow(room, follower)
+        if room not in self.of and room in self.told:
+            del self.told[room]
+            self.link.unfollow(stream_of(room))
+            self.settle(room)
+
+    def hear(self, room: str, entries: Sequence[Entry]) -> None:
+        """Tell what came to a room's stream, and settle what waited for that."""
+        messages = [numbered(number, fields[b"message"]) for (_, number), fields in entries]
+        if messages[0].id != self.told[room].number + 1:
+            self.on_break()  # it was trimmed faster than we could read
+            return
+        self.told[room] = Told(messages[-1].id, entries[-1][1][b"message"])
+        self.tell(room, messages)
+        self.settle(room)
+
+    async def span(self, room: str) -> tuple[int, int]:
+        """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
+        await self.track(room)
+        with answering():
+            async with self.link.redis.pipeline() as pipe:
+                pipe.xrange(stream_of(room), count=1)
+                pipe.xrevrange(stream_of(room), count=1)
+                ends = await pipe.execute()
+        oldest, newest = (int(end[0][0][2:]) if end else 0 for end in ends)
+        return max(oldest, 1), min(newest, self.told.get(room, Told(newest)).number)
+
+    async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
+        """Return up to `limit` messages that follow the id `after`, oldest first."""
+        await self.track(room)
+        last = f"0-{self.told[room].number}" if room in self.told else "+"
+        with answering():
+            entries = await self.link.redis.xrange(
+                stream_of(room), f"(0-{after}", last, count=limit
+            )
+        return [numbered(int(at[2:]), fields[b"message"]) for at, fields in entries]
+
+    async def compare(self) -> None:
+        """Begin again if Redis came back without something that was told."""
+        rooms = list(self.told)
+        with answering():
+            async with self.link.redis.pipeline() as pipe:
+                pipe.get(IDENTITY)
+                for room in rooms:
+                    pipe.xrange(stream_of(room), f"0-{self.told[room].number}", count=1)
+                identity, *entries = await pipe.execute()
+        kept = all(map(is_kept, (self.told.get(room, Told()) for room in rooms), entries))
+        if not kept or identity != self.identity.encode():
+            await self.begin_again(self.identity)
+
+    async def begin_again(self, broken: str) -> None:
+        """Give a broken log a new identity, unless another server was faster, and say so."""
+        identity = await self.renew(broken)
+        if identity == self.identity:
+            return
+        self.identity = identity
+        for room in tuple(self.told):
+            self.link.unfollow(stream_of(room))
+        self.told.clear()
+        error = LogError("The log was cut: send it again in a moment.")
+        for waiting in self.stored.values():
+            for stored in waiting:
+                stored.item.fail(error)
+        self.stored.clear()
+        self.on_break()
+
+
+def is_kept(told: Told, since: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> bool:
+    """Return whether what was told is still there, given the first of what is there since then.
+
+    If it was trimmed meanwhile, what comes next will show a gap.
+    """
+    at, fields = since[0] if since else (b"0-0", {b"message": b""})
+    number = int(at[2:])
+    return number > told.number or (number, fields[b"message"]) == told or not told.number

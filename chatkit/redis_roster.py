@@ -1,0 +1,355 @@
+"""Who is in each room, on all servers that share a Redis. Lesson 11."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from chatkit.log import LogError
+from chatkit.names import looks
+from chatkit.redis_link import Entry, RedisLink, answering, position
+
+BEAT = 2.0  # seconds between two signs of life of a server
+LIFE = 6.0  # seconds without one after which it counts as dead
+SERVERS = "chatkit:servers"  # when each server gave its last sign of life, by the clock of Redis
+ROOMS = "chatkit:rooms"  # how many are in each room
+LISTED = 100  # rooms, the fullest first
+NEWS = 1000  # entries of a room's news that are kept, about
+
+journal = logging.getLogger("chatkit")
+
+# Presence takes little room and goes on where there is none left for messages: allow-oom.
+CLOCK = f"""#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local dead = now - {LIFE * 1000:.0f}
+"""
+
+BEATS = f"""{CLOCK}
+local seen = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+local late = not seen or tonumber(seen) < dead
+local lost = late and {{}} or redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. dead)
+for _, server in ipairs(lost) do redis.call('ZREM', KEYS[1], server) end
+local rooms = redis.call('ZREVRANGE', KEYS[2], 0, {LISTED - 1}, 'WITHSCORES')
+return {{late and 1 or 0, #lost, rooms}}
+"""
+
+ROOM = f"""{CLOCK}
+local names, news, rooms, servers, room = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
+
+local function alive(seat)
+  local seen = redis.call('ZSCORE', servers, seat[1])
+  return seen and tonumber(seen) >= dead
+end
+
+local function tell(event, seat)
+  redis.call('XADD', news, 'MAXLEN', '~', {NEWS}, '*', 'event', event, 'seat', seat)
+  redis.call('PEXPIRE', news, 60000)
+end
+
+local function clear(held)
+  local cleared = 0
+  for i, look in ipairs(cjson.decode(held)) do
+    if i > 3 and redis.call('HGET', names, look) == held then
+      cleared = cleared + redis.call('HDEL', names, look)
+    end
+  end
+  return cleared > 0
+end
+
+local function count()
+  local people = math.ceil(redis.call('HLEN', names) / 2)
+  redis.call('ZADD', rooms, people, room)
+  if people == 0 then redis.call('ZREM', rooms, room) end
+end
+"""
+
+CLAIM = f"""{ROOM}
+local mine = cjson.decode(ARGV[2])
+local held = {{}}
+for i = 4, #mine do held[#held + 1] = redis.call('HGET', names, mine[i]) or nil end
+for _, seat in ipairs(held) do
+  local theirs = cjson.decode(seat)
+  local own = theirs[1] == mine[1]
+  local back = ARGV[3] == 'back' and mine[3] ~= '' and theirs[3] == mine[3]
+  if alive(theirs) and not own and not back then return seat end
+end
+for _, seat in ipairs(held) do
+  if clear(seat) and cjson.decode(seat)[2] ~= mine[2] then tell('left', seat) end
+end
+for i = 4, #mine do redis.call('HSET', names, mine[i], ARGV[2]) end
+tell('joined', ARGV[2])
+count()
+"""
+
+RELEASE = f"""{ROOM}
+if clear(ARGV[2]) then tell('left', ARGV[2]) end
+count()
+"""
+
+SWEEP = f"""{ROOM}
+for _, seat in ipairs(redis.call('HVALS', names)) do
+  if not alive(cjson.decode(seat)) and clear(seat) then tell('left', seat) end
+end
+count()
+"""
+
+TELL = f"""{ROOM}
+tell(ARGV[3], ARGV[2])
+"""
+
+
+class Seat(NamedTuple):
+    """Somebody in a room: on which server, and by which secret mark it may come back."""
+
+    server: str
+    name: str
+    mark: str
+    looks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the seat as Redis keeps it."""
+        return json.dumps([self.server, self.name, self.mark, *self.looks])
+
+
+def read_seat(data: bytes) -> Seat:
+    """Return the seat that Redis keeps."""
+    server, name, mark, *looks = json.loads(data)
+    return Seat(server, name, mark, tuple(looks))
+
+
+class Attendance:
+    """One room: who is in it by this server, and who by another; `hear` is told of the others."""
+
+    def __init__(self, hear: Callable[[str, str], object]) -> None:
+        self.hear = hear
+        self.known = False
+        self.here: dict[str, Seat] = {}
+        self.elsewhere: dict[str, Seat] = {}
+        self.looks: dict[str, Seat] = {}
+
+    def add(self, seat: Seat) -> None:
+        """Take it that somebody is in the room by another server."""
+        known = seat.name in self.elsewhere or seat.name in self.here
+        self.elsewhere[seat.name] = seat
+        self.looks |= dict.fromkeys(seat.looks, seat)
+        if not known:
+            self.hear("joined", seat.name)
+
+    def remove(self, seat: Seat) -> None:
+        """Take it that somebody has left another server, and has not come by a third one since."""
+        if self.elsewhere.get(seat.name) == seat:
+            del self.elsewhere[seat.name]
+            for look in seat.looks:
+                if self.looks.get(look) == seat:
+                    del self.looks[look]
+            if seat.name not in self.here:
+                self.hear("left", seat.name)
+
+    def drop(self, name: str) -> None:
+        """Take it that somebody who was here has the name by another server now."""
+        if self.here.pop(name, None):
+            self.hear("moved", name)
+
+    def free(self, name: str, mark: str) -> bool:
+        """Return whether somebody with this mark may have a name, as far as is known here."""
+        held = [self.looks[look] for look in looks(name) if look in self.looks]
+        return all(mark and seat.mark == mark for seat in held)
+
+
+class RedisRoster:
+    """Who is in each room, written down by every server for all others. Lesson 11.
+
+    A server gives a sign of life every two seconds. Who is with one that has been silent for six
+    has left: the first server that sees it strikes them out.
+    """
+
+    def __init__(self, link: RedisLink) -> None:
+        self.link = link
+        self.server = secrets.token_hex(8)
+        self.rooms: dict[str, Attendance] = {}
+        self.sizes: dict[str, int] = {}
+        self.stale = False  # Redis may know other things than what we told it
+        self.lock = asyncio.Lock()  # what we tell arrives in the order in which we tell it
+        link.on_return.append(self.doubt)
+
+    async def open(self) -> None:
+        """Give the first sign of life, and from then on one every two seconds."""
+        await self.beat()
+        self.stale = False
+        self.link.do(self.live())
+
+    async def close(self) -> None:
+        """Strike this server out, and all who are with it."""
+        try:
+            with answering():
+                await self.link.redis.zrem(SERVERS, self.server)
+            for room in self.rooms:
+                await self.ask(SWEEP, room)
+        except LogError:
+            pass  # it will be struck out as one that is silent
+
+    async def doubt(self) -> None:
+        """Have all that was told to Redis told again: it may have forgotten some."""
+        self.stale = True
+
+    async def live(self) -> None:
+        """Give signs of life, and set right what may be wrong."""
+        while True:
+            try:
+                await self.beat()
+                if self.stale:
+                    self.stale = False
+                    for room in tuple(self.rooms):
+                        await self.renew(room)
+            except LogError:
+                self.stale = True  # the link says when Redis is back
+            await asyncio.sleep(BEAT)
+
+    async def beat(self) -> None:
+        """Give a sign of life; strike out servers that gave none for long."""
+        late, lost, sizes = await self.link.ask(BEATS, [SERVERS, ROOMS], self.server)
+        self.stale = self.stale or bool(late)
+        self.sizes = {
+            room.decode(): int(size) for room, size in zip(sizes[::2], sizes[1::2], strict=True)
+        }
+        if lost:
+            with answering():
+                rooms = await self.link.redis.zrange(ROOMS, 0, -1)
+            for room in rooms:
+                await self.ask(SWEEP, room.decode())
+
+    async def ask(self, script: str, room: str, seat: Seat | str = "", *values: str) -> Any:
+        """Return what a script answers that looks after a room."""
+        keys = [names_of(room), news_of(room), ROOMS, SERVERS]
+        return await self.link.ask(script, keys, room, str(seat), *values)
+
+    def tell(self, script: str, room: str, seat: Seat, *values: str) -> None:
+        """Run a script that looks after a room, after those before it, and wait for nothing."""
+
+        async def tell() -> None:
+            try:
+                async with self.lock:
+                    await self.ask(script, room, seat, *values)
+            except LogError:
+                self.stale = True
+
+        self.link.do(tell())
+
+    def follow(self, room: str, hear: Callable[[str, str], object]) -> Attendance:
+        """Return who is in a room, kept up to date; `hear` is called with each event and name.
+
+        Events are `joined`, `left` and `typing` of people on other servers, and `moved` of one who
+        was here.
+        """
+        self.rooms[room] = Attendance(hear)
+        return self.rooms[room]
+
+    def unfollow(self, room: str) -> None:
+        """Keep it up to date no more."""
+        del self.rooms[room]
+        self.link.unfollow(news_of(room))
+
+    async def claim(self, room: str, name: str, mark: str) -> bool:
+        """Take a name for somebody here; return False if another looks like it, on any server."""
+        there = self.rooms[room]
+        there.here[name] = seat = Seat(self.server, name, mark, tuple(looks(name)))
+        try:
+            async with self.lock:
+                if not there.known:
+                    await self.read(room, there)
+                held = await self.ask(CLAIM, room, seat, "back")
+        except LogError:
+            self.stale = True
+            there.here.pop(name, None)
+            raise
+        if held:
+            there.here.pop(name, None)
+            there.add(read_seat(held))
+        return not held
+
+    def release(self, room: str, name: str) -> None:
+        """Give a name back."""
+        if seat := self.rooms[room].here.pop(name, None):
+            self.tell(RELEASE, room, seat)
+
+    def typing(self, room: str, name: str) -> None:
+        """Tell the other servers that somebody is typing."""
+        if seat := self.rooms[room].here.get(name):
+            self.tell(TELL, room, seat, "typing")
+
+    async def renew(self, room: str) -> None:
+        """Write down again who is here, and read again who is elsewhere."""
+        async with self.lock:
+            if there := self.rooms.get(room):
+                await self.read(room, there)
+                for name, seat in tuple(there.here.items()):
+                    held = await self.ask(CLAIM, room, seat)
+                    if held:
+                        there.drop(name)
+                        there.add(read_seat(held))
+
+    async def read(self, room: str, there: Attendance) -> None:
+        """Read who is in a room, and follow its news from there."""
+        await self.ask(SWEEP, room)
+        with answering():
+            async with self.link.redis.pipeline() as pipe:
+                pipe.hvals(names_of(room))
+                pipe.xrevrange(news_of(room), count=1)
+                data, newest = await pipe.execute()
+        seats = set(map(read_seat, data))
+        for seat in seats:
+            if seat.server == self.server and seat not in there.here.values():
+                await self.ask(RELEASE, room, seat)
+        others = {seat for seat in seats if seat.server != self.server}
+        for seat in {*there.elsewhere.values()} - others:
+            there.remove(seat)
+        for seat in others - {*there.elsewhere.values()}:
+            there.add(seat)
+        there.known = True
+        if self.rooms.get(room) is there:
+            after = position(newest[0][0]) if newest else (0, 0)
+            self.link.follow(news_of(room), after, partial(self.hear, room, there))
+
+    def hear(self, room: str, there: Attendance, entries: Sequence[Entry]) -> None:
+        """Take in a room's news, but for our own."""
+        for _, fields in entries:
+            event, seat = fields[b"event"], read_seat(fields[b"seat"])
+            ours = seat.server == self.server
+            if event == b"joined" and ours and (before := there.elsewhere.get(seat.name)):
+                there.remove(before)  # who was elsewhere has come here
+            elif event == b"joined" and not ours:
+                there.add(seat)
+                if seat.name in there.here:
+                    self.link.do(self.look(room, there, seat.name))
+            elif event == b"left" and not ours:
+                there.remove(seat)
+            elif event == b"typing" and not ours:
+                there.hear("typing", seat.name)
+
+    async def look(self, room: str, there: Attendance, name: str) -> None:
+        """Look who has a name, after news that another server had it while it was here."""
+        with suppress(LogError):
+            async with self.lock:
+                seat = there.here.get(name)
+                with answering():
+                    held = seat and await self.link.redis.hget(names_of(room), seat.looks[0])
+                if seat and held != str(seat).encode():
+                    there.drop(name)
+
+
+def names_of(room: str) -> str:
+    """Return the key of who is in a room: seats, by what their names look like."""
+    return f"chatkit:room:{room}:names"
+
+
+def news_of(room: str) -> str:
+    """Return the key of a room's news."""
+    return f"chatkit:room:{room}:news"
