@@ -280,7 +280,7 @@ class ChatClient:
 
     async def open(self) -> WebSocketClientConnection:
         """Open a line at the first address where a chat lets this client in; else ChatkitError."""
-        for _ in self.urls:
+        for _ in range(len(self.urls)):
             try:
                 return await self.try_to_open()
             except ChatkitError as error:

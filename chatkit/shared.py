@@ -65,9 +65,8 @@ class SharedRoom(Room):
 
     def presence(self) -> dict[str, Any]:
         """Return who is here and elsewhere, by name as far as that makes sense, and how many."""
-        here, elsewhere = self.members.values(), self.others.elsewhere
-        named = islice(chain(here, elsewhere), LISTED)
-        return {"members": [*named], "count": len(here) + len(elsewhere)}
+        everyone = dict.fromkeys(chain(self.members.values(), self.others.elsewhere))
+        return {"members": [*islice(everyone, LISTED)], "count": len(everyone)}
 
     def close(self) -> None:
         """Follow neither log nor roster any more."""
