@@ -5,17 +5,20 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import hypothesis
 import pytest
+from redis import Redis
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chatkit.codecs import JSON, Codec
+from chatkit.lessons.redis_server import RedisServer
+from chatkit.messages import ChatkitError
 from chatkit.server import ChatServer
 
 Join = Callable[..., Awaitable[ClientConnection]]
@@ -56,6 +59,27 @@ async def server(
         yield server
     records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
     assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.fixture(scope="module")
+def redis_process() -> Iterator[RedisServer]:
+    """A redis-server for the tests of a file, which take it as `redis_server`."""
+    try:
+        redis = RedisServer("none")
+    except ChatkitError as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+    with redis:
+        yield redis
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> RedisServer:
+    """A redis-server in which there is nothing; one that a test has ended is started again."""
+    if redis_process.process.poll() is not None:
+        redis_process.start()
+    with Redis.from_url(redis_process.url) as redis:
+        redis.flushall()
+    return redis_process
 
 
 @asynccontextmanager
