@@ -37,7 +37,7 @@ lab: $(LAB_READY) ## open the lessons in JupyterLab (LAB_ARGS="--port 9999" is p
 	@$(PY) -m chatkit.cli lab notebooks $(LAB_ARGS)
 
 test: check ## run everything: lint, types, unit, socket, notebook and browser tests
-	@$(PY) -m tests.browser.chromium
+	@$(PY) -m tests.system
 	@CHATKIT_STARTED=$(STARTED) $(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 		--nbval --nbval-current-env --nbval-cell-timeout 60 tests $(LESSONS)
 
@@ -53,7 +53,6 @@ notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY
 	@$(PY) -m tests.notebooks.run $(ONLY)
 
 screenshots: $(TEST_READY) ## make the pictures in the README again
-	@$(PY) -m tests.browser.chromium
 	@$(PY) -m tests.browser.screenshots
 
 lock: ## pin the newest versions that pyproject.toml allows in constraints.txt

@@ -68,6 +68,9 @@ class Log(Protocol):
         Followers have got them before.
         """
 
+    async def common(self, room: str, identity: str) -> int:
+        """Return up to which id this log is the same as the one that had another identity."""
+
     def follow(self, room: str, follower: Follower) -> None:
         """Have a function called with all that is appended from now on, in order."""
 
@@ -76,7 +79,7 @@ class Log(Protocol):
 
 
 class Followers:
-    """Who wants to hear of what is appended, by room. Lesson 09."""
+    """What all logs have in common: who wants to hear of what is appended, by room. Lesson 09."""
 
     def __init__(self) -> None:
         self.of: defaultdict[str, list[Follower]] = defaultdict(list)
@@ -90,6 +93,10 @@ class Followers:
         self.of[room].remove(follower)
         if not self.of[room]:
             del self.of[room]
+
+    async def common(self, room: str, identity: str) -> int:
+        """Return 0: nothing of a log with another identity is here."""
+        return 0
 
     def tell(self, room: str, messages: Sequence[Message]) -> None:
         """Call all that follow the room; one that fails stops neither others nor the log."""

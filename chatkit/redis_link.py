@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from chatkit.log import LogError
 from chatkit.messages import ChatkitError
@@ -21,6 +21,8 @@ from chatkit.messages import ChatkitError
 ANSWER = 5.0  # seconds in which Redis has to answer
 WAIT = 2.0  # seconds that the second line waits before it looks up
 RETRY = 0.25  # seconds between two attempts to reach a Redis that is away
+LINES = 8  # connections for questions
+IDENTITY = "chatkit:log"  # the key of which log this is
 MOST = 1000  # entries of a stream that are read at once
 OLDEST = 7  # the first Redis that numbers a stream 1, 2, 3 …
 
@@ -38,9 +40,15 @@ def connect(url: str, patience: float) -> Redis:
     Raise ChatkitError if the address is none.
     """
     try:
-        return Redis.from_url(
-            url, socket_timeout=patience, socket_connect_timeout=ANSWER, retry=Retry(NoBackoff(), 0)
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=LINES,
+            timeout=ANSWER,
+            socket_timeout=patience,
+            socket_connect_timeout=ANSWER,
+            retry=Retry(NoBackoff(), 0),
         )
+        return Redis.from_pool(pool)
     except ValueError as error:
         raise ChatkitError(
             f"{place(url)!r} is no address of a Redis ({error}): it looks like "
@@ -59,21 +67,11 @@ def position(of: bytes) -> Position:
     return int(first), int(second)
 
 
-@contextmanager
-def answering() -> Iterator[None]:
-    """Turn a Redis that does not answer, or refuses, into a LogError that a sender may read."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        full = "OOM" in str(error)
-        reason = "has no room left" if full else "does not answer just now"
-        raise LogError(f"The log {reason}: try again in a moment.") from error
-
-
 class RedisLink:
     """A Redis that may go away and come back. Lesson 11.
 
-    Functions in `on_return` are awaited when it is back, before anything more is heard.
+    Functions in `on_return` are awaited when it is back, or has another log in it, before anything
+    more is heard.
     """
 
     def __init__(self, url: str) -> None:
@@ -83,8 +81,9 @@ class RedisLink:
         self.alarm = f"chatkit:alarm:{secrets.token_hex(8)}"  # a stream that wakes the second line
         self.positions: dict[str, Position] = {self.alarm: (0, 0)}
         self.hearers: dict[str, Hearer] = {self.alarm: lambda entries: None}
+        self.identity = ""  # of the log that is heard
         self.on_return: list[Callable[[], Awaitable[None]]] = []
-        self.away = False
+        self.sure = True
         self.tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -118,9 +117,25 @@ class RedisLink:
         self.tasks.add(task := asyncio.create_task(work))
         task.add_done_callback(self.tasks.discard)
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn a Redis that does not answer, or refuses, into a LogError that a sender may read."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            if isinstance(error, ReadOnlyError):  # it is a replica now: its name leads elsewhere
+                self.do(self.hang_up())
+            reason = "has no room left" if "OOM" in str(error) else "does not answer just now"
+            raise LogError(f"The log {reason}: try again in a moment.") from error
+
+    async def hang_up(self) -> None:
+        """Have the next question go out on a new line, to where the address leads by then."""
+        for client in (self.redis, self.waiting):
+            await client.connection_pool.disconnect()
+
     async def ask(self, script: str, keys: Sequence[str], *values: str | int) -> Any:
         """Return what a script answers, run in Redis as one step; raise LogError if it can't be."""
-        with answering():
+        with self.answering():
             return await self.redis.eval(script, len(keys), *keys, *values)
 
     def follow(self, stream: str, after: Position, hear: Hearer) -> None:
@@ -145,26 +160,39 @@ class RedisLink:
 
     async def listen(self) -> None:
         """Hear what comes to the streams; where Redis is away, try until it is back."""
+        away = False
         while True:
             try:
-                if self.away:
-                    for begin in self.on_return:
-                        await begin()
+                if not self.sure:
+                    for look in self.on_return:
+                        await look()
+                    self.sure = True
+                if away:
                     journal.warning("Redis answers again")
-                    self.away = False
+                    away = False
                 await self.hear()
             except (RedisError, OSError, LogError) as error:
-                if not self.away:
+                if not away:
                     journal.warning("Redis does not answer (%s): trying until it does", error)
-                self.away = True
+                away, self.sure = True, False
                 await asyncio.sleep(RETRY)
 
     async def hear(self) -> None:
-        """Wait until something comes to a stream, or a while, and hand on what came."""
+        """Wait until something comes to a stream, or a while, and hand on what came.
+
+        Unless it came to another log than the one that is heard: then nothing is sure any more.
+        """
         after = {stream: f"{first}-{second}" for stream, (first, second) in self.positions.items()}
-        reply: list[tuple[bytes, Stream]] = await self.waiting.xread(
-            after, count=MOST, block=int(WAIT * 1000)
-        )
+        async with self.waiting.pipeline(transaction=False) as pipe:
+            pipe.xread(after, count=MOST, block=int(WAIT * 1000))
+            pipe.get(IDENTITY)
+            reply, identity = await pipe.execute()
+        self.sure = identity == self.identity.encode()
+        if self.sure:
+            self.take(reply)
+
+    def take(self, reply: Sequence[tuple[bytes, Stream]]) -> None:
+        """Hand on what came, stream by stream."""
         for name, entries in reply:
             stream = name.decode()
             there = self.positions.get(stream, (2**64, 0))  # nobody follows it any more

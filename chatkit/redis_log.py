@@ -11,21 +11,22 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chatkit.log import BatchLog, Doubles, Follower, LogError, Waiting
-from chatkit.messages import Message
-from chatkit.redis_link import Entry, RedisLink, answering
+from chatkit.messages import MAX_ID, Message
+from chatkit.redis_link import IDENTITY, Entry, RedisLink
 
 KEPT = 10_000  # messages a room
-IDENTITY = "chatkit:log"
 BROKEN = "BROKEN"  # how a script's refusal begins when Redis has not kept what it had
 
 APPEND = f"""#!lua
-local stream, keys, log = KEYS[1], KEYS[2], KEYS[3]
+local stream, keys, logs, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local identity, told, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local function number(entry) return tonumber(string.sub(entry, 3)) end
 local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-if redis.call('GET', log) ~= identity or (last and number(last[1]) or 0) < told then
+local newest = last and number(last[1]) or 0
+if redis.call('GET', log) ~= identity or newest < told then
   return redis.error_reply('{BROKEN} the log is not what it was')
 end
+redis.call('HSETNX', logs, identity, newest)
 local reply = {{}}
 for i = 4, #ARGV, 2 do
   local key, data = ARGV[i], ARGV[i + 1]
@@ -51,9 +52,15 @@ return reply
 """
 
 RENEW = """#!lua
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], ARGV[2], 'NX')
-return redis.call('GET', KEYS[1])
+local identity = redis.call('GET', KEYS[1])
+if not identity then
+  identity = ARGV[2] .. '.1'
+elseif identity == ARGV[1] then
+  local family, generation = string.match(identity, '(.*)%.(.*)')
+  identity = family .. '.' .. (generation + 1)
+end
+redis.call('SET', KEYS[1], identity)
+return identity
 """
 
 
@@ -114,7 +121,7 @@ class RedisLog(BatchLog):
 
     async def open(self) -> None:
         """Take the identity that the log has, or give it one."""
-        self.identity = await self.renew("")
+        self.identity = self.link.identity = await self.renew("")
 
     async def close(self) -> None:
         """Write what waits."""
@@ -131,14 +138,14 @@ class RedisLog(BatchLog):
         for item in batch:
             await self.track(item.room)
         identity = self.identity
-        with answering():
+        with self.link.answering():
             async with self.link.redis.pipeline(transaction=False) as pipe:
                 for item in batch:
                     stream = stream_of(item.room)
                     told = self.told.get(item.room, Told()).number
                     values = [value for message in item.messages for value in as_stored(message)]
-                    keys = (stream, f"{stream}:keys", IDENTITY)
-                    pipe.eval(APPEND, 3, *keys, identity, told, self.kept, *values)
+                    keys = (stream, f"{stream}:keys", f"{stream}:logs", IDENTITY)
+                    pipe.eval(APPEND, 4, *keys, identity, told, self.kept, *values)
                 replies = await pipe.execute(raise_on_error=False)
         for item, reply in zip(batch, replies, strict=True):
             self.take(item, reply)
@@ -148,7 +155,7 @@ class RedisLog(BatchLog):
     def take(self, item: Waiting, reply: Any) -> None:
         """Take what Redis said to an append: an error, or the ids, and the messages of doubles."""
         try:
-            with answering():
+            with self.link.answering():
                 if isinstance(reply, Exception):
                     raise reply
         except LogError as error:
@@ -176,7 +183,7 @@ class RedisLog(BatchLog):
         """Find where a room's log ends, and follow it from there, if it has followers."""
         if room not in self.of or room in self.told:
             return
-        with answering():
+        with self.link.answering():
             newest = await self.link.redis.xrevrange(stream_of(room), count=1)
         if room in self.of and room not in self.told:
             told = Told(int(newest[0][0][2:]), newest[0][1][b"message"]) if newest else Told()
@@ -204,7 +211,7 @@ class RedisLog(BatchLog):
     async def span(self, room: str) -> tuple[int, int]:
         """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
         await self.track(room)
-        with answering():
+        with self.link.answering():
             async with self.link.redis.pipeline() as pipe:
                 pipe.xrange(stream_of(room), count=1)
                 pipe.xrevrange(stream_of(room), count=1)
@@ -216,16 +223,29 @@ class RedisLog(BatchLog):
         """Return up to `limit` messages that follow the id `after`, oldest first."""
         await self.track(room)
         last = f"0-{self.told[room].number}" if room in self.told else "+"
-        with answering():
+        with self.link.answering():
             entries = await self.link.redis.xrange(
                 stream_of(room), f"(0-{after}", last, count=limit
             )
         return [numbered(int(at[2:]), fields[b"message"]) for at, fields in entries]
 
+    async def common(self, room: str, identity: str) -> int:
+        """Return up to which id this log is the same as the one that had another identity.
+
+        A generation of the log begins where it is first written to. 0 if the other is no ancestor.
+        """
+        family, generation = split(identity)
+        if family != split(self.identity)[0]:
+            return 0
+        with self.link.answering():
+            began = await self.link.redis.hgetall(f"{stream_of(room)}:logs")
+        later = [int(at) for log, at in began.items() if split(log.decode())[1] > generation]
+        return min(later, default=MAX_ID)
+
     async def compare(self) -> None:
         """Begin again if Redis came back without something that was told."""
         rooms = list(self.told)
-        with answering():
+        with self.link.answering():
             async with self.link.redis.pipeline() as pipe:
                 pipe.get(IDENTITY)
                 for room in rooms:
@@ -240,7 +260,7 @@ class RedisLog(BatchLog):
         identity = await self.renew(broken)
         if identity == self.identity:
             return
-        self.identity = identity
+        self.identity = self.link.identity = identity
         for room in tuple(self.told):
             self.link.unfollow(stream_of(room))
         self.told.clear()
@@ -250,6 +270,12 @@ class RedisLog(BatchLog):
                 stored.item.fail(error)
         self.stored.clear()
         self.on_break()
+
+
+def split(identity: str) -> tuple[str, int]:
+    """Return the family and the generation that a log's identity tells of."""
+    family, _, generation = identity.rpartition(".")
+    return family, int(generation) if generation.isascii() and generation.isdigit() else 0
 
 
 def is_kept(told: Told, since: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> bool:

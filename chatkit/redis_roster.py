@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from chatkit.log import LogError
 from chatkit.names import looks
-from chatkit.redis_link import Entry, RedisLink, answering, position
+from chatkit.redis_link import Entry, RedisLink, position
 
 BEAT = 2.0  # seconds between two signs of life of a server
 LIFE = 6.0  # seconds without one after which it counts as dead
@@ -189,7 +189,7 @@ class RedisRoster:
     async def close(self) -> None:
         """Strike this server out, and all who are with it."""
         try:
-            with answering():
+            with self.link.answering():
                 await self.link.redis.zrem(SERVERS, self.server)
             for room in self.rooms:
                 await self.ask(SWEEP, room)
@@ -221,7 +221,7 @@ class RedisRoster:
             room.decode(): int(size) for room, size in zip(sizes[::2], sizes[1::2], strict=True)
         }
         if lost:
-            with answering():
+            with self.link.answering():
                 rooms = await self.link.redis.zrange(ROOMS, 0, -1)
             for room in rooms:
                 await self.ask(SWEEP, room.decode())
@@ -299,7 +299,7 @@ class RedisRoster:
     async def read(self, room: str, there: Attendance) -> None:
         """Read who is in a room, and follow its news from there."""
         await self.ask(SWEEP, room)
-        with answering():
+        with self.link.answering():
             async with self.link.redis.pipeline() as pipe:
                 pipe.hvals(names_of(room))
                 pipe.xrevrange(news_of(room), count=1)
@@ -339,7 +339,7 @@ class RedisRoster:
         with suppress(LogError):
             async with self.lock:
                 seat = there.here.get(name)
-                with answering():
+                with self.link.answering():
                     held = seat and await self.link.redis.hget(names_of(room), seat.looks[0])
                 if seat and held != str(seat).encode():
                     there.drop(name)

@@ -61,8 +61,10 @@ class Room:
         await self.admit(visitor)
         oldest, newest = await self.log.span(self.name)
         self.newest = max(self.newest, newest)
-        after, missed = where_to_start(visitor.entry, oldest, newest, self.log.identity)
-        self.welcome(visitor, missed)
+        same = visitor.entry.log in ("", self.log.identity)
+        common = newest if same else await self.log.common(self.name, visitor.entry.log)
+        after, missed = where_to_start(visitor.entry, oldest, newest, min(common, newest))
+        self.welcome(visitor, missed or not same)
         await self.catch_up(visitor, after)
 
     async def admit(self, visitor: Visitor) -> None:
@@ -215,13 +217,15 @@ class Room:
                 group.notify_clients(data, but)
 
 
-def where_to_start(entry: Entry, oldest: int, newest: int, log: str) -> tuple[int, bool]:
-    """Return the id after which a client reads on, and whether it misses something before that."""
+def where_to_start(entry: Entry, oldest: int, newest: int, common: int) -> tuple[int, bool]:
+    """Return the id after which a client reads on, and whether it misses something.
+
+    Up to `common` the log has what the client saw, if it saw that much.
+    """
     if entry.since is None:
         return max(newest - entry.last, oldest - 1), False
-    known = entry.log in ("", log) and entry.since <= newest
-    after = max(entry.since if known else 0, oldest - 1)
-    return after, not known or after > entry.since
+    after = max(min(entry.since, common), oldest - 1)
+    return after, after != entry.since
 
 
 def confirmation(message: Message, earlier: Message) -> Message | Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """A Chromium for the browser tests and the screenshots: one that is here, else one installed now.
 
-`make test` runs this as a module before pytest, so that no test has to wait for a download.
+`python -m tests.system` looks for it before pytest, so that no test has to wait for a download.
 """
 
 import os
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests import system
 
 NAMES = (
     "chromium",
@@ -28,7 +30,6 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-INSTALL_LIMIT = 300  # seconds for each command
 NONE_FOUND = (
     "The browser tests need a Chromium, and neither Playwright nor the system's package manager "
     "could install one: install Chromium or Chrome, or put its path in CHATKIT_CHROMIUM."
@@ -42,24 +43,7 @@ def find() -> str | None:
 
 def ensure() -> str:
     """The path of a Chromium, installed if there was none; RuntimeError says what to do."""
-    if found := find():
-        return found
-    for command in _installers():
-        print("No Chromium yet, so:", " ".join(command), flush=True)
-        try:
-            subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=INSTALL_LIMIT,
-                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if found := find():
-            return found
-    raise RuntimeError(NONE_FOUND)
+    return system.ensure("Chromium", find, _installers(), NONE_FOUND)
 
 
 def launch(playwright: Playwright, executable: str) -> Browser:
@@ -100,25 +84,6 @@ def _runs(path: str) -> bool:
 def _installers() -> Iterator[list[str]]:
     """The commands that may bring a Chromium, in the order to try them."""
     yield [sys.executable, "-m", "playwright", "install", "chromium"]
-    if shutil.which("brew"):
-        yield ["brew", "install", "--cask", "google-chrome"]
-    if sys.platform != "linux":
-        return
-    if os.geteuid() == 0:
-        sudo = []
-    elif shutil.which("sudo"):
-        sudo = ["sudo", "-n"]
-    else:
-        return
-    if shutil.which("apt-get"):
-        yield [*sudo, "apt-get", "update"]
-        yield [*sudo, "apt-get", "install", "-y", "chromium", "fonts-noto-color-emoji"]
-    elif shutil.which("dnf"):
-        yield [*sudo, "dnf", "install", "-y", "chromium"]
-
-
-if __name__ == "__main__":
-    try:
-        ensure()
-    except RuntimeError as error:
-        sys.exit(str(error))
+    yield from system.installers(
+        apt="chromium fonts-noto-color-emoji", dnf="chromium", brew="--cask google-chrome"
+    )
