@@ -126,8 +126,15 @@ def bench(
     rounds: Annotated[int, typer.Option(help="Rounds, of which the median counts.")] = 5,
     seconds: Annotated[float, typer.Option(help="How long one measurement takes.")] = 0.5,
     log: Annotated[
-        str, typer.Option(help="Where chatkit keeps messages: memory, or sqlite:bench.db.")
+        str,
+        typer.Option(
+            help="Where chatkit keeps messages; several with commas, as "
+            "memory,sqlite:bench.db,redis://127.0.0.1:6379/0."
+        ),
     ] = "memory",
+    servers: Annotated[
+        str, typer.Option(help="On how many servers its room is, as 1,2: with a log on Redis.")
+    ] = "1",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON alone: see chatkit.bench.contest.Results.")
     ] = False,
@@ -146,6 +153,7 @@ def bench(
         rounds=rounds,
         seconds=seconds,
         log=log,
+        servers=servers,
         as_json=as_json,
         plot=plot,
     )

@@ -254,7 +254,7 @@ def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch
         ("--rounds 20 --seconds 10 --against tornado,aiohttp,picows", "That would take about "),
         ("--plot plot.gif", "A plot is a .png or .svg file, and this is 'plot.gif'."),
         ("--plot nowhere/plot.png", "There is no folder 'nowhere' to write the plot to."),
-        ("--log postgres", "There is no log 'postgres': choose memory, or "),
+        ("--log postgres", "There is no log 'postgres': choose memory, "),
     ],
 )
 def test_an_option_that_makes_no_sense_is_told_in_a_sentence(args: str, words: str):

@@ -14,6 +14,7 @@ from chatkit.messages import MAX_MESSAGE, ChatkitError
 MAX_CLIENTS = 20_000 if hasattr(select, "poll") else 400  # Windows' select takes 512 sockets
 MAX_FLIGHT = 1024  # messages under way at once
 MAX_ROUNDS = 20
+MAX_SERVERS = 16
 MAX_SECONDS = 10.0  # of one measurement
 LONGEST = 3600.0  # seconds that a whole contest may take
 AROUND = 1.5  # seconds that go by around a measurement, more or less: start, connect, warm up

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from chatkit.bench.cells import CELLS, CROWD, SLOW_CELLS, STAGE_CELLS, Cell, check
+from chatkit.bench.cells import (
+    CELLS,
+    CROWD,
+    MAX_SERVERS,
+    SLOW_CELLS,
+    STAGE_CELLS,
+    Cell,
+    check,
+    within,
+)
 from chatkit.bench.contest import contest
 from chatkit.bench.contestants import STAGES, contestants
 from chatkit.bench.report import tables, warnings, where
-from chatkit.log import open_log
 from chatkit.messages import ChatkitError
+from chatkit.server import rooms_at
 
 WIDTH = 120  # characters of a table where the terminal doesn't say
 
@@ -28,11 +39,12 @@ def run(
     rounds: int,
     seconds: float,
     log: str,
+    servers: str,
     as_json: bool,
     plot: Path | None,
 ) -> None:
     """Do what `chatkit bench` was asked for; raise ChatkitError if that can't be."""
-    open_log(log)
+    logs, many = split(log) or ["memory"], numbers("--servers", servers) or [1]
     if plot:
         from chatkit.bench.plot import check_file
 
@@ -40,8 +52,11 @@ def run(
     asked = cells(clients, flight, senders) or (STAGE_CELLS if stages else CELLS)
     asked += SLOW_CELLS if stages else []
     names = [*(STAGES if stages else ["chatkit"]), *split(against)]
-    here, missing = contestants(names, log)
+    for number in many:
+        within("servers", number, 1, MAX_SERVERS)
+    here, missing = contestants(names, logs, many)
     check(asked, rounds, seconds, len(here))
+    asyncio.run(try_logs(logs))
     told = Console(stderr=True)
     for sentence in missing:
         told.print(sentence, markup=False, soft_wrap=True)
@@ -71,6 +86,14 @@ def run(
         out.print()
     for words in (results.how, where(results)):
         out.print(words, markup=False, highlight=False)
+
+
+async def try_logs(logs: Sequence[str]) -> None:
+    """Open each log and close it again; raise ChatkitError if that can't be done."""
+    for log in logs:
+        rooms = rooms_at(log)
+        await rooms.start()
+        await rooms.stop()
 
 
 def cells(clients: str, flight: str, senders: str) -> list[Cell]:

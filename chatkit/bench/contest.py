@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import re
+import secrets
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 import msgspec
@@ -24,6 +25,7 @@ from chatkit.messages import ChatkitError
 
 PATIENCE = 60.0  # seconds that a server has to start, or the load to connect and to come back
 GRACE = 0.5  # seconds between the end of a server's connections and its own
+FAREWELL = 2.0  # seconds that a server has to stop by itself
 SLOW_SECONDS = 1.5  # of a measurement with slow clients: the system's own buffers fill first
 BUFFERED = 8 * 2**20  # bytes that may wait for a slow client before they show: the system's buffers
 HOW = (
@@ -31,8 +33,9 @@ HOW = (
     "TCP_NODELAY. chatkit does its whole work (a message is decoded, validated, numbered, put in "
     "the log and encoded); the others only relay, and what they are sent is what chatkit would "
     "send on, so that the same bytes leave. For each measurement a server is started anew in a "
-    "process of its own, and the load runs in another; rounds are interleaved. Figures are "
-    "medians of all rounds, and (least … greatest)."
+    "process of its own, and the load runs in another; rounds are interleaved. Several servers "
+    "have one room, their clients are spread evenly, and what a Redis does beside them is not in "
+    "their CPU. Figures are medians of all rounds, and (least … greatest)."
 )
 
 
@@ -52,8 +55,8 @@ class Result(msgspec.Struct, frozen=True):
     delivery, and `per_connection` in bytes. `start` and `peak` are the server's memory in bytes:
     when all clients were there, and at its height. `bounded` says of a cell with slow clients
     whether memory had stopped climbing; None if the run was too short to tell. `idle` is the
-    share of the load's looks for news that found none, `busy` the share of the time in which the
-    server's process was at work. `runs` are all rounds.
+    share of the load's looks for news that found none, `busy` the share of the time in which a
+    server's process was at work (of several, the mean). `runs` are all rounds.
     """
 
     contestant: str
@@ -94,6 +97,13 @@ class LoadError(ChatkitError):
 
 
 @contextmanager
+def all_running(contestant: Contestant) -> Iterator[list[tuple[int, int]]]:
+    """Start all of a contestant's servers, and give the port and the process of each."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(contestant)) for _ in range(contestant.servers)]
+
+
+@contextmanager
 def running(contestant: Contestant) -> Iterator[tuple[int, int]]:
     """Start a server and give its port and the id of its process; it is ended whatever happens.
 
@@ -117,7 +127,17 @@ def running(contestant: Contestant) -> Iterator[tuple[int, int]]:
                 raise ChatkitError(detail) from error
             raise
         finally:
-            process.kill()
+            end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a server: it may say goodbye, as to a Redis, but not for long."""
+    try:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(FAREWELL)
+    finally:
+        process.kill()
 
 
 def port_of(process: subprocess.Popen[str]) -> int | None:
@@ -147,10 +167,30 @@ def last_line(errors: IO[str]) -> str:
 def measure(contestant: Contestant, cell: Cell, seconds: float = 1.0) -> Measured:
     """Return what the load sees of a server that is started for it; raise ChatkitError."""
     seconds = max(seconds, SLOW_SECONDS if cell.slow else 0)
-    with running(contestant) as (port, pid):
-        fields = msgspec.structs.asdict(cell)
-        job = Job(port, pid, seconds=seconds, whole=contestant.whole, **fields)
+    with room_of_its_own(contestant) as room, all_running(contestant) as [(port, pid), *others]:
+        job = Job(
+            port,
+            pid,
+            seconds=seconds,
+            path=f"/ws?room={room}&since=0",  # who comes in late gets what was said before
+            whole=contestant.whole,
+            others=others,
+            **msgspec.structs.asdict(cell),
+        )
         return run_load(contestant.name, job)
+
+
+@contextmanager
+def room_of_its_own(contestant: Contestant) -> Iterator[str]:
+    """Give the name of a new room, and have a log that others use as well forget it again."""
+    room = f"bench-{secrets.token_hex(8)}"
+    try:
+        yield room
+    finally:
+        if contestant.shared:
+            from chatkit.bench.tidy import forget
+
+            forget(contestant.log, room)
 
 
 def run_load(name: str, job: Job) -> Measured:
@@ -197,13 +237,18 @@ def contest(
         rounds,
         seconds,
         [
-            result(name, cell, rounds_of, runs[cell, contestants[0].name])
-            for (cell, name), rounds_of in runs.items()
+            result(
+                one.name, cell, runs[cell, one.name], runs[cell, contestants[0].name], one.servers
+            )
+            for cell in cells
+            for one in contestants
         ],
     )
 
 
-def result(name: str, cell: Cell, runs: list[Measured], first: list[Measured]) -> Result:
+def result(
+    name: str, cell: Cell, runs: list[Measured], first: list[Measured], servers: int = 1
+) -> Result:
     """Return what a contestant's rounds in a cell come to."""
     rate = figure(run.rate for run in runs)
     return Result(
@@ -219,7 +264,7 @@ def result(name: str, cell: Cell, runs: list[Measured], first: list[Measured]) -
         peak=figure(max(size for _, size in run.memory) for run in runs),
         bounded=is_bounded(cell, runs[-1]) if cell.slow else None,
         idle=figure(run.idle for run in runs),
-        busy=figure(run.cpu * run.rate for run in runs),
+        busy=figure(run.cpu * run.rate / servers for run in runs),
         runs=runs,
     )
 

@@ -29,43 +29,86 @@ MODULES = {  # a contestant that is a Python program: its module among the peers
 }
 BARE = {"bare-c": "delivery", "bare-c-turn": "turn"}  # the argument of the program in C
 KNOWN = ("chatkit", *MODULES, "ws", *BARE)
+SHARED = ("redis://", "rediss://", "unix://")  # a log there may have several servers
 START_LIMIT = 60.0  # seconds that a compiler or Node may take
 
 
 class Contestant(msgspec.Struct, frozen=True):
-    """A server: the command that starts it, and whether it relays messages as they are."""
+    """A server: the command that starts it, and whether it relays messages as they are.
+
+    `servers` are so many of it with one room; `log` is where they keep that.
+    """
 
     name: str
     command: list[str]
     version: str
     whole: bool = True
+    servers: int = 1
+    log: str = "memory"
+
+    @property
+    def shared(self) -> bool:
+        """Return whether the log is one that others use as well."""
+        return self.log.startswith(SHARED)
 
 
 class MissingError(ChatkitError):
     """A contestant is known, and not installed."""
 
 
-def contestants(names: Sequence[str], log: str = "memory") -> tuple[list[Contestant], list[str]]:
-    """Return those that are installed, and a sentence on each that isn't; chatkit keeps its `log`.
+def contestants(
+    names: Sequence[str], logs: Sequence[str] = ("memory",), servers: Sequence[int] = (1,)
+) -> tuple[list[Contestant], list[str]]:
+    """Return those that are installed, and a sentence on each that isn't.
 
-    Raise ChatkitError for a name that nobody knows.
+    `chatkit` is one for each log and number of servers: see `chats`. Raise ChatkitError for a name
+    that nobody knows.
     """
     here: list[Contestant] = []
     missing: list[str] = []
     for name in dict.fromkeys(names):
         try:
-            here.append(contestant(name, log))
+            here += chats(logs, servers) if name == "chatkit" else [contestant(name)]
         except MissingError as error:
             missing.append(str(error))
     return here, missing
 
 
-def contestant(name: str, log: str = "memory") -> Contestant:
-    """Return one of them; raise MissingError if it isn't installed."""
-    if name == "chatkit":
-        serve = [sys.executable, "-m", "chatkit.cli", "serve", "--port", "0", "--log", log]
-        no_limits = ["--rate", "off", "--per-address", "off"]
-        return Contestant(name, serve + no_limits, chatkit.__version__, whole=False)
+def chats(logs: Sequence[str] = ("memory",), servers: Sequence[int] = (1,)) -> list[Contestant]:
+    """Return chatkit with each log; with one on Redis, so many servers each time.
+
+    A log in memory or a file is one server's. Raise ChatkitError if more are asked for and there
+    is no other.
+    """
+    if max(servers) > 1 and not any(log.startswith(SHARED) for log in logs):
+        raise ChatkitError(
+            f"{max(servers)} servers can't share the log {logs[0]!r}: choose one on Redis, as "
+            "redis://127.0.0.1:6379/0."
+        )
+    return [
+        chat(log, many, alone=len(logs) * len(servers) == 1)
+        for log in logs
+        for many in (servers if log.startswith(SHARED) else [1])
+    ]
+
+
+def chat(log: str, servers: int = 1, alone: bool = True) -> Contestant:
+    """Return chatkit with a log; if it is not the only one, its name says which."""
+    serve = [sys.executable, "-m", "chatkit.cli", "serve", "--port", "0", "--log", log]
+    no_limits = ["--rate", "off", "--per-address", "off"]
+    name = "chatkit" if alone else f"chatkit {log.partition(':')[0]}"
+    return Contestant(
+        f"{servers} × {name}" if servers > 1 else name,
+        serve + no_limits,
+        chatkit.__version__,
+        whole=False,
+        servers=servers,
+        log=log,
+    )
+
+
+def contestant(name: str) -> Contestant:
+    """Return another server; raise MissingError if it isn't installed."""
     if name in MODULES:
         module, package = MODULES[name]
         command = [sys.executable, "-m", f"chatkit.bench.peers.{module}"]

@@ -2,8 +2,9 @@
 
 It has to be leaner than any server that it measures. So it takes no frame apart: each ends with
 the one `}` in it, and counting those in what a read brings costs next to nothing. And it never
-sleeps, for waking it up would be the server's work: it looks for news over and over. `idle` is the
-share of looks that found none; while that is large it is the server that was measured.
+sleeps, for waking it up would be the server's work: it looks for news over and over, and lets
+others have its core after a look that found none. `idle` is the share of such looks; while that is
+large it is the server that was measured.
 
 When the time is up it waits for all that is under way and for one message more: who has lost or
 doubled a message by then gets no figures.
@@ -13,6 +14,7 @@ It runs in a process of its own, `python -m chatkit.bench.load JOB`, and prints 
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import selectors
@@ -33,6 +35,7 @@ PING = b"\x89"  # begins a ping, and is in no text of ours
 PONG = bytes([0x8A, 0x80, 0, 0, 0, 0])
 MARK = re.compile(rb"#(\d{9})#")  # each message carries its number
 LENGTH = 25  # characters of a message
+let_others_run: Callable[[], None] = getattr(os, "sched_yield", lambda: None)  # not on Windows
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -41,7 +44,8 @@ class Job(msgspec.Struct, frozen=True):
     `flight` messages of `length` characters are always under way; `senders` of the clients send
     them in turn. `slow` more clients never read. `whole` is for a server that adds nothing to what
     it relays: it is sent what chatkit would send on, so that the same bytes leave. `pid` is the
-    server's process.
+    server's process. `others` are more servers of the same room, each its port and its process:
+    the clients are spread over all of them.
     """
 
     port: int
@@ -54,13 +58,14 @@ class Job(msgspec.Struct, frozen=True):
     length: int = LENGTH
     path: str = "/ws"
     whole: bool = False
+    others: Sequence[tuple[int, int]] = ()
 
 
 class Measured(msgspec.Struct, frozen=True):
     """What was seen: times in seconds, memory in bytes.
 
     `p50` and `p99` are how long it took until the last client had a message, in half of all cases
-    and in 99 of 100. `cpu` is the server's, for one delivery. `memory` is the server's over time,
+    and in 99 of 100. `cpu` is the servers', for one delivery. `memory` is the servers' over time,
     from when all clients were there.
     """
 
@@ -134,11 +139,10 @@ class Load:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.server = psutil.Process(job.pid)
-        before = self.server.memory_info().rss
-        self.clients = [Client(job.port, job.path) for _ in range(job.clients)]
-        self.per_connection = (self.server.memory_info().rss - before) / job.clients
-        self.slow = [Client(job.port, job.path) for _ in range(job.slow)]
+        self.ports = [job.port, *(port for port, _ in job.others)]
+        self.servers = [psutil.Process(pid) for pid in (job.pid, *(pid for _, pid in job.others))]
+        before = self.rss()
+        self.clients = self.connect(job.clients)
         self.by_number = {client.socket.fileno(): client for client in self.clients}
         self.look = watch(self.clients)
         text = f"#{0:09}#".ljust(job.length, "x")
@@ -150,17 +154,36 @@ class Load:
         self.order: list[int] = []  # the numbers of the messages, as they came
         self.tail = b""  # the beginning of a message that the first client has not got whole
         self.done = 0  # messages that every client has
-        self.start = self.news = time.perf_counter()  # when the last ones came
-        self.memory = [(0.0, self.server.memory_info().rss)]
+        self.news = time.perf_counter()  # when the last ones came
+        self.send(1)
+        while not self.done:  # who has this one is in the room
+            self.receive([])
+        self.per_connection = (self.rss() - before) / job.clients
+        self.slow = self.connect(job.slow)
+        self.start = time.perf_counter()
+        self.memory = [(0.0, self.rss())]
+
+    def connect(self, count: int) -> list[Client]:
+        """Return so many clients, spread evenly over the servers."""
+        return [Client(self.ports[n % len(self.ports)], self.job.path) for n in range(count)]
+
+    def rss(self) -> int:
+        """Return how many bytes of memory the servers have."""
+        return sum(server.memory_info().rss for server in self.servers)
+
+    def cpu(self) -> float:
+        """Return how many seconds the servers have worked."""
+        times = [server.cpu_times() for server in self.servers]
+        return sum(each.user + each.system for each in times)
 
     def run(self) -> Measured:
         """Return what was seen after a warm-up; raise StalledError if the server fails."""
         self.keep_up(WARM_UP)
-        done, cpu = self.done, self.server.cpu_times()
+        done, cpu = self.done, self.cpu()
         start = time.perf_counter()
         waits, idle = self.keep_up(self.job.seconds)
         seconds = time.perf_counter() - start
-        after = self.server.cpu_times()
+        cpu = self.cpu() - cpu
         messages = self.done - done
         self.settle()
         deliveries = messages * len(self.clients)
@@ -172,7 +195,7 @@ class Load:
             deliveries / seconds,
             waits[len(waits) // 2],
             waits[len(waits) * 99 // 100],
-            (after.user + after.system - cpu.user - cpu.system) / deliveries,
+            cpu / deliveries,
             idle,
             self.per_connection,
             self.memory,
@@ -189,7 +212,7 @@ class Load:
             empty += not self.receive(waits)
             now = time.perf_counter()
             if now > self.start + len(self.memory) * SAMPLED:
-                self.memory.append((now - self.start, self.server.memory_info().rss))
+                self.memory.append((now - self.start, self.rss()))
         return waits, empty / looks
 
     def send(self, count: int) -> None:
@@ -211,6 +234,7 @@ class Load:
         if not ready:
             if now - self.news > PATIENCE:
                 raise StalledError(f"Nothing came for {PATIENCE:g} seconds.")
+            let_others_run()
             return False
         self.news = now
         for number, _ in ready:

@@ -54,7 +54,8 @@ def tables(results: Results) -> Iterator[Table]:
         table = Table(title=cell_words(cell), title_justify="left", box=None, pad_edge=False)
         table.add_column("", min_width=11)
         for heading, width in columns(cell, first):
-            table.add_column(heading, justify="right", min_width=width, no_wrap=True)
+            wraps = heading == f"{first} is"
+            table.add_column(heading, justify="right", min_width=width, no_wrap=not wraps)
         for row in rows:
             table.add_row(row.contestant, *figures(row, first))
         yield table
