@@ -17,17 +17,19 @@ from chatkit.redis_link import IDENTITY, Entry, RedisLink
 KEPT = 10_000  # messages a room
 BROKEN = "BROKEN"  # how a script's refusal begins when Redis has not kept what it had
 
-APPEND = f"""#!lua
+CHECK = f"""#!lua
 local stream, keys, logs, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local identity, told, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local function number(entry) return tonumber(string.sub(entry, 3)) end
 local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-local newest = last and number(last[1]) or 0
+local newest = last and tonumber(string.sub(last[1], 3)) or 0
 if redis.call('GET', log) ~= identity or newest < told then
   return redis.error_reply('{BROKEN} the log is not what it was')
 end
 redis.call('HSETNX', logs, identity, newest)
-local reply = {{}}
+"""
+
+ADD = """
+local reply = {}
 for i = 4, #ARGV, 2 do
   local key, data = ARGV[i], ARGV[i + 1]
   local id = key ~= '' and redis.call('HGET', keys, key)
@@ -37,9 +39,12 @@ for i = 4, #ARGV, 2 do
   else
     id = redis.call('XADD', stream, '0-*', 'message', data)
     if key ~= '' then redis.call('HSET', keys, key, id) end
-    reply[#reply + 1] = {{id}}
+    reply[#reply + 1] = {id}
   end
 end
+"""
+
+TRIM = """
 local many = redis.call('XLEN', stream) - kept
 if many > 0 then
   for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', many)) do
@@ -51,13 +56,16 @@ end
 return reply
 """
 
+APPEND = CHECK + ADD + TRIM
+
 RENEW = """#!lua
 local identity = redis.call('GET', KEYS[1])
+local broken, last = string.match(ARGV[1], '(.*)%.(.*)')
+local family, generation = string.match(identity or '', '(.*)%.(.*)')
 if not identity then
   identity = ARGV[2] .. '.1'
-elseif identity == ARGV[1] then
-  local family, generation = string.match(identity, '(.*)%.(.*)')
-  identity = family .. '.' .. (generation + 1)
+elseif family == broken and tonumber(generation) <= tonumber(last) then
+  identity = family .. '.' .. (last + 1)
 end
 redis.call('SET', KEYS[1], identity)
 return identity

@@ -53,7 +53,9 @@ local function tell(event, seat)
   redis.call('XADD', news, 'MAXLEN', '~', {NEWS}, '*', 'event', event, 'seat', seat)
   redis.call('PEXPIRE', news, 60000)
 end
+"""
 
+SEATS = f"""{ROOM}
 local function clear(held)
   local cleared = 0
   for i, look in ipairs(cjson.decode(held)) do
@@ -71,7 +73,7 @@ local function count()
 end
 """
 
-CLAIM = f"""{ROOM}
+CLAIM = f"""{SEATS}
 local mine = cjson.decode(ARGV[2])
 local held = {{}}
 for i = 4, #mine do held[#held + 1] = redis.call('HGET', names, mine[i]) or nil end
@@ -89,12 +91,12 @@ tell('joined', ARGV[2])
 count()
 """
 
-RELEASE = f"""{ROOM}
+RELEASE = f"""{SEATS}
 if clear(ARGV[2]) then tell('left', ARGV[2]) end
 count()
 """
 
-SWEEP = f"""{ROOM}
+SWEEP = f"""{SEATS}
 for _, seat in ipairs(redis.call('HVALS', names)) do
   if not alive(cjson.decode(seat)) and clear(seat) then tell('left', seat) end
 end

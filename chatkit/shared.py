@@ -47,8 +47,8 @@ class SharedRoom(Room):
 
     def typing(self, visitor: Visitor) -> None:
         """Tell the others that one is typing, here and elsewhere."""
-        super().typing(visitor)
         if name := self.members.get(visitor):
+            self.show_typing(name, visitor)
             self.roster.typing(self.name, name)
 
     def hear_of(self, event: str, name: str) -> None:
@@ -70,7 +70,7 @@ class SharedRoom(Room):
 
     def close(self) -> None:
         """Follow neither log nor roster any more."""
-        super().close()
+        self.log.unfollow(self.name, self.hear)
         self.roster.unfollow(self.name)
 
 
