@@ -28,6 +28,19 @@ OLDEST = 7  # the first Redis that numbers a stream 1, 2, 3 …
 
 journal = logging.getLogger("chatkit")
 
+RENEW = """#!lua
+local identity = redis.call('GET', KEYS[1])
+local broken, last = string.match(ARGV[1], '(.*)%.(.*)')
+local family, generation = string.match(identity or '', '(.*)%.(.*)')
+if not identity then
+  identity = ARGV[2] .. '.1'
+elseif family == broken and tonumber(generation) <= tonumber(last) then
+  identity = family .. '.' .. (last + 1)
+end
+redis.call('SET', KEYS[1], identity)
+return identity
+"""
+
 Position = tuple[int, int]  # of an entry in its stream; the log's are (0, 1), (0, 2), (0, 3) …
 Entry = tuple[Position, dict[bytes, bytes]]
 Hearer = Callable[[Sequence[Entry]], object]
@@ -92,7 +105,8 @@ class RedisLink:
             version = (await self.redis.info("server"))["redis_version"]
             if int(version.split(".")[0]) < OLDEST:
                 raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
-        except (RedisError, OSError) as error:
+            await self.renew()
+        except (RedisError, OSError, LogError) as error:
             await self.close()
             raise ChatkitError(
                 f"No Redis answers at {place(self.url)} ({error}): start redis-server there, or "
@@ -137,6 +151,11 @@ class RedisLink:
         """Return what a script answers, run in Redis as one step; raise LogError if it can't be."""
         with self.answering():
             return await self.redis.eval(script, len(keys), *keys, *values)
+
+    async def renew(self, broken: str = "") -> None:
+        """Take the identity of the log in this Redis: a new one, if it is still the broken one."""
+        identity: bytes = await self.ask(RENEW, [IDENTITY], broken, secrets.token_hex(8))
+        self.identity = identity.decode()
 
     def follow(self, stream: str, after: Position, hear: Hearer) -> None:
         """Have a function called with all that comes to a stream after a position."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -57,19 +56,6 @@ return reply
 """
 
 APPEND = CHECK + ADD + TRIM
-
-RENEW = """#!lua
-local identity = redis.call('GET', KEYS[1])
-local broken, last = string.match(ARGV[1], '(.*)%.(.*)')
-local family, generation = string.match(identity or '', '(.*)%.(.*)')
-if not identity then
-  identity = ARGV[2] .. '.1'
-elseif family == broken and tonumber(generation) <= tonumber(last) then
-  identity = family .. '.' .. (last + 1)
-end
-redis.call('SET', KEYS[1], identity)
-return identity
-"""
 
 
 def stream_of(room: str) -> str:
@@ -128,18 +114,13 @@ class RedisLog(BatchLog):
         link.on_return.append(self.compare)
 
     async def open(self) -> None:
-        """Take the identity that the log has, or give it one."""
-        self.identity = self.link.identity = await self.renew("")
+        """Take the identity that the log has."""
+        self.identity = self.link.identity
 
     async def close(self) -> None:
         """Write what waits."""
         if self.writer:
             await self.writer
-
-    async def renew(self, broken: str) -> str:
-        """Return the identity of the log: a new one, if it is still the broken one."""
-        identity: bytes = await self.link.ask(RENEW, [IDENTITY], broken, secrets.token_hex(8))
-        return identity.decode()
 
     async def keep(self, batch: Sequence[Waiting]) -> None:
         """Append what waits, in one round trip; each room's part is kept whole, or not at all."""
@@ -265,10 +246,10 @@ class RedisLog(BatchLog):
 
     async def begin_again(self, broken: str) -> None:
         """Give a broken log a new identity, unless another server was faster, and say so."""
-        identity = await self.renew(broken)
-        if identity == self.identity:
+        await self.link.renew(broken)
+        if self.identity == self.link.identity:
             return
-        self.identity = self.link.identity = identity
+        self.identity = self.link.identity
         for room in tuple(self.told):
             self.link.unfollow(stream_of(room))
         self.told.clear()
