@@ -33,6 +33,7 @@ REFUSALS = (400, 403, 503)  # HTTP statuses by which a chat says that it lets so
 
 State = Literal["connecting", "connected", "cut off", "closed"]
 T = TypeVar("T")
+Urls = str | Sequence[str]  # one address, or several of one chat
 
 
 def socket_url(url: str, **query: object) -> str:
@@ -122,13 +123,7 @@ class ChatClient:
     reading = False
 
     def __init__(
-        self,
-        url: str | Sequence[str],
-        name: str = "",
-        codec: Codec = JSON,
-        *,
-        room: str = "",
-        last: int = 0,
+        self, url: Urls, name: str = "", codec: Codec = JSON, *, room: str = "", last: int = 0
     ) -> None:
         self.urls = deque([url] if isinstance(url, str) else url)
         for each in self.urls or [""]:

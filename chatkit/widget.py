@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from html import escape
 from typing import Any
 
@@ -12,7 +12,7 @@ import ipywidgets
 import msgspec
 import traitlets
 
-from chatkit.client import MISSED, ChatClient, State
+from chatkit.client import MISSED, ChatClient, State, Urls
 from chatkit.messages import ChatkitError, Message
 from chatkit.paths import STATIC
 from chatkit.presence import Presence
@@ -82,7 +82,7 @@ class ChatWidget(ipywidgets.VBox):
     again, it takes the place of the one before. Lessons 05 and 08.
     """
 
-    def __init__(self, url: str | Sequence[str], name: str = "", room: str = "") -> None:
+    def __init__(self, url: Urls, name: str = "", room: str = "") -> None:
         self.loop = asyncio.get_running_loop()
         self.list = MessageList()
         self.list.on_msg(self.choose)
