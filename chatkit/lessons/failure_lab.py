@@ -232,11 +232,9 @@ class RoomsOf(Rooms):
         super().__init__(log)
         self.kind = kind
 
-    def enter(self, name: str) -> Room:
-        """Return the room of a name, made if need be."""
-        if name not in self.open:
-            self.open[name] = self.kind(name, self.log)
-        return self.open[name]
+    def make(self, name: str) -> Room:
+        """Return a new room of that kind."""
+        return self.kind(name, self.log)
 
 
 class LabServer(ChatServer):
