@@ -119,10 +119,10 @@ class RedisLink:
 
     async def close(self) -> None:
         """Hang up both lines."""
-        for task in self.tasks:
-            task.cancel()
-        if self.tasks:
-            await asyncio.wait(self.tasks)
+        while self.tasks:  # Python 3.11's wait_for may swallow a cancellation: so ask again
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.wait(self.tasks, timeout=RETRY)
         await self.redis.aclose()
         await self.waiting.aclose()
 
