@@ -1,5 +1,8 @@
 # ruff: noqa: ASYNC240 - the disk is what these tests are about
-"""Logs: the same tests for each, then what memory trims and what a disk does to SQLite."""
+"""Logs: the same tests for each, then what memory trims and what a disk does to SQLite.
+
+What befalls a log on Redis is in test_redis_log.py.
+"""
 
 import asyncio
 import os
@@ -7,7 +10,8 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ from chatkit import log as log_module
 from chatkit.client import ChatClient
 from chatkit.log import KEPT, Log, LogError, MemoryLog, SqliteLog, open_log
 from chatkit.messages import MAX_ID, ChatkitError, Message
+from chatkit.redis_link import RedisLink
+from chatkit.redis_log import RedisLog
 from tests.conftest import end_of, hear, say, serving, socket_url, until
 
 
@@ -46,13 +52,21 @@ def path(tmp_path: Path) -> Path:
 # Every log. A new one has to pass these too: add it here.
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def log(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Log]:
     """An open log with nothing in it."""
-    log: Log = MemoryLog() if request.param == "memory" else SqliteLog(str(path))
-    await log.open()
-    yield log
-    await log.close()
+    async with AsyncExitStack() as stack:
+        log: Log
+        if request.param == "redis":
+            link = RedisLink(request.getfixturevalue("redis_server").url)
+            log = RedisLog(link, on_break=partial(pytest.fail, "Redis has lost something"))
+            await link.open()
+            stack.push_async_callback(link.close)
+        else:
+            log = MemoryLog() if request.param == "memory" else SqliteLog(str(path))
+        await log.open()
+        stack.push_async_callback(log.close)
+        yield log
 
 
 async def test_what_is_appended_is_numbered_from_1_and_read_as_it_was(log: Log):
@@ -206,7 +220,9 @@ def test_logs_are_chosen_by_their_address():
 
 @pytest.mark.parametrize("address", ["", "sqlite", "sqlite:", "memory:x", "redis:", "chat.db"])
 def test_an_address_of_no_log_is_told_in_one_sentence(address: str):
-    with pytest.raises(ChatkitError, match=r"There is no log .*: choose memory, or sqlite:chat.db"):
+    with pytest.raises(
+        ChatkitError, match=r"There is no log .*: choose memory, sqlite:chat.db or redis://"
+    ):
         open_log(address)
 
 
