@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -123,6 +123,9 @@ class RedisLink:
             for task in self.tasks:
                 task.cancel()
             await asyncio.wait(self.tasks, timeout=RETRY)
+        if self.sure:
+            with suppress(RedisError, OSError):  # it goes by itself in a minute
+                await self.redis.delete(self.alarm)
         await self.redis.aclose()
         await self.waiting.aclose()
 
