@@ -47,11 +47,12 @@ ARROWS = {
     "bench.load": "wire",
     "bench.contestants": "messages",
     "bench.cells": "bench.load limits messages",
-    "bench.contest": "bench.cells bench.contestants bench.load messages",
+    "bench.tidy": "log redis_link redis_log redis_roster",
+    "bench.contest": "bench.cells bench.contestants bench.load bench.tidy messages",
     "bench.report": "bench.cells bench.contest bench.load",
     "bench.plot": "bench.contest bench.report messages",
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
-    "log messages",
+    "messages server",
     "cli": "server codecs gate limits messages lab doctor bench.command",
 }
 # the servers that are measured, each a program of its own with one library

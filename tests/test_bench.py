@@ -1,5 +1,7 @@
 """chatkit bench: what is counted is right, and nothing stays behind. No test asks how fast."""
 
+import asyncio
+import io
 import json
 import os
 import signal
@@ -13,15 +15,20 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+from redis import Redis
+from rich.console import Console
 from typer.testing import CliRunner
 
 from chatkit.bench import contest, contestants
 from chatkit.bench.cells import Cell
+from chatkit.bench.command import WIDTH
 from chatkit.bench.contest import Contestant, Figure, Result, Results, measure, running
 from chatkit.bench.load import Job, Measured
-from chatkit.bench.report import warnings
+from chatkit.bench.report import tables, warnings
 from chatkit.cli import app
+from chatkit.lessons.redis_server import RedisServer, free_port
 from chatkit.messages import ChatkitError
+from chatkit.redis_link import IDENTITY
 
 LIMIT = 60  # seconds that a process gets on a busy machine
 PEERS = ("tornado", "websockets", "aiohttp", "picows")
@@ -80,7 +87,8 @@ def nothing_stays_behind() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
-    assert psutil.Process().children(recursive=True) == []
+    children = psutil.Process().children(recursive=True)
+    assert [child for child in children if child.name() != "redis-server"] == []  # the fixture's
 
 
 def bench(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -161,7 +169,8 @@ def went(sizes: list[int], rate: float = 1, messages: int = 1) -> Measured:
 
 def test_figures_are_those_of_all_rounds():
     rounds = [went([10, 20], rate) for rate in (5.0, 1.0, 3.0)]
-    result = contest.result("tornado", Cell(10, 1), rounds, [went([10], 6.0)])
+    tornado = Contestant("tornado", [], "0")
+    result = contest.result(tornado, Cell(10, 1), rounds, [went([10], 6.0)])
     assert result.rate == Figure(median=3, min=1, max=5)
     assert result.ratio == 2
     assert (result.start.median, result.peak.median) == (10 * 2**20, 20 * 2**20)
@@ -254,6 +263,10 @@ def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch
         ("--rounds 20 --seconds 10 --against tornado,aiohttp,picows", "That would take about "),
         ("--plot plot.gif", "A plot is a .png or .svg file, and this is 'plot.gif'."),
         ("--plot nowhere/plot.png", "There is no folder 'nowhere' to write the plot to."),
+        ("--servers 0", "There can be 1 to 16 servers, and this is 0."),
+        ("--servers two", "--servers takes whole numbers, as 1,64; this is 'two'."),
+        ("--servers 1,2", "2 servers can't share the log 'memory': choose one on Redis, as "),
+        ("--log memory,redis://127.0.0.1:x/0", "'redis://127.0.0.1:x/0' is no address of a Redis"),
         ("--log postgres", "There is no log 'postgres': choose memory, "),
     ],
 )
@@ -299,6 +312,74 @@ def test_a_server_that_miscounts_gets_no_figures(
 def test_a_server_that_counts_well_gets_figures(tmp_path: Path):
     run = measure(faulty("none", tmp_path), Cell(3, 8), 0.1)
     assert run.deliveries == 3 * run.messages > 0
+
+
+def test_each_log_is_a_row_and_a_room_on_redis_is_on_all_servers(
+    redis_server: RedisServer, tmp_path: Path
+):
+    with Redis.from_url(redis_server.url) as redis:
+        redis.set("another's", "key")
+        logs = f"memory,sqlite:{tmp_path / 'bench.db'},{redis_server.url}"
+        said = bench(*ONE, "--log", logs, "--servers", "1,2", "--json")
+        assert said.returncode == 0, said.stderr
+        left = {key.decode() for key in redis.scan_iter()}
+    results = msgspec.json.decode(said.stdout, type=Results)
+    rows = ["chatkit memory", "chatkit sqlite", "chatkit redis", "2 × chatkit redis"]
+    assert [row.contestant for row in results.results] == rows
+    for row in results.results:
+        assert row.ratio == pytest.approx(results.results[0].rate.median / row.rate.median)
+        assert row.runs[0].deliveries == 3 * row.runs[0].messages > 0
+    assert {key for key in left if not key.startswith("chatkit:alarm:")} == {"another's", IDENTITY}
+
+
+def test_a_contest_can_be_run_from_a_cell(redis_server: RedisServer):
+    async def cell() -> Results:
+        rows = contestants.chats([redis_server.url], servers=[2])
+        return contest.contest(rows, [Cell(4, 2, 2)], rounds=1, seconds=0.1)
+
+    [row] = asyncio.run(cell()).results
+    assert row.contestant == "2 × chatkit"
+    assert row.runs[0].deliveries == 4 * row.runs[0].messages > 0
+
+
+def test_servers_that_do_not_share_a_room_get_no_figures(tmp_path: Path):
+    deaf = msgspec.structs.replace(faulty("none", tmp_path), servers=2)
+    impatient = "from chatkit.bench import load; load.PATIENCE = 2.0; load.main()"
+    with contest.all_running(deaf) as [(port, pid), *others]:
+        job = Job(port, pid, clients=3, seconds=0.1, others=others)
+        command = [sys.executable, "-c", impatient, msgspec.json.encode(job).decode()]
+        load = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (load.stdout, load.stderr) == ("", "Nothing came for 2 seconds.\n")
+
+
+def test_of_several_servers_the_one_that_dies_is_told(tmp_path: Path):
+    both = msgspec.structs.replace(faulty("none", tmp_path), servers=2)
+    with pytest.raises(ChatkitError) as error, contest.all_running(both) as [_, (_, pid)]:  # noqa: PT012
+        psutil.Process(pid).kill()
+        raise contest.LoadError
+    assert str(error.value) == "fake ended while it was measured: it did not say why."
+
+
+def test_no_redis_is_told_in_a_sentence_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(contest, "running", None)  # whatever is started would fail
+    address = f"redis://127.0.0.1:{free_port()}/0"
+    said = refusal("--log", f"memory,{address}")
+    assert said.startswith(f"No Redis answers at {address} (")
+    assert said.endswith("): start redis-server there, or choose another log.")
+
+
+def test_long_names_of_rows_leave_the_figures_whole(results: Results):
+    first = msgspec.structs.replace(results.results[0], contestant="chatkit memory")
+    rows = [first, msgspec.structs.replace(first, contestant="16 × chatkit redis")]
+    [table] = tables(msgspec.structs.replace(results, results=rows))
+    console = Console(width=WIDTH, file=io.StringIO())
+    console.print(table)
+    lines = console.file.getvalue().splitlines()
+    assert lines[-1].startswith("16 × chatkit redis  ")
+    assert "…" not in lines[-1].replace(" … ", "")
+    assert "busy" in lines[1] + lines[2]
 
 
 def test_a_server_that_dies_is_told_in_a_sentence(tmp_path: Path):

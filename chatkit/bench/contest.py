@@ -237,22 +237,18 @@ def contest(
         rounds,
         seconds,
         [
-            result(
-                one.name, cell, runs[cell, one.name], runs[cell, contestants[0].name], one.servers
-            )
+            result(one, cell, runs[cell, one.name], runs[cell, contestants[0].name])
             for cell in cells
             for one in contestants
         ],
     )
 
 
-def result(
-    name: str, cell: Cell, runs: list[Measured], first: list[Measured], servers: int = 1
-) -> Result:
+def result(one: Contestant, cell: Cell, runs: list[Measured], first: list[Measured]) -> Result:
     """Return what a contestant's rounds in a cell come to."""
     rate = figure(run.rate for run in runs)
     return Result(
-        contestant=name,
+        contestant=one.name,
         cell=cell,
         ratio=figure(run.rate for run in first).median / rate.median,
         rate=rate,
@@ -264,7 +260,7 @@ def result(
         peak=figure(max(size for _, size in run.memory) for run in runs),
         bounded=is_bounded(cell, runs[-1]) if cell.slow else None,
         idle=figure(run.idle for run in runs),
-        busy=figure(run.cpu * run.rate / servers for run in runs),
+        busy=figure(run.cpu * run.rate / one.servers for run in runs),
         runs=runs,
     )
 

@@ -115,7 +115,7 @@ class Client:
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         answer = b""
-        while not answer.endswith(b"\r\n\r\n"):  # nobody has said anything that could follow
+        while b"\r\n\r\n" not in answer:  # only one that never reads may get more at once
             answer += (more := self.socket.recv(4096))
             if not more or b" 101 " not in answer.partition(b"\r\n")[0]:
                 raise StalledError(f"The server refused a client: {answer!r}.")
@@ -169,12 +169,12 @@ class Load:
 
     def rss(self) -> int:
         """Return how many bytes of memory the servers have."""
-        return sum(server.memory_info().rss for server in self.servers)
+        return sum(int(server.memory_info().rss) for server in self.servers)
 
     def cpu(self) -> float:
         """Return how many seconds the servers have worked."""
         times = [server.cpu_times() for server in self.servers]
-        return sum(each.user + each.system for each in times)
+        return float(sum(each.user + each.system for each in times))
 
     def run(self) -> Measured:
         """Return what was seen after a warm-up; raise StalledError if the server fails."""

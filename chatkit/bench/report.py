@@ -52,7 +52,7 @@ def tables(results: Results) -> Iterator[Table]:
     first = results.results[0].contestant
     for cell, rows in groupby(results.results, key=lambda result: result.cell):
         table = Table(title=cell_words(cell), title_justify="left", box=None, pad_edge=False)
-        table.add_column("", min_width=11)
+        table.add_column("", min_width=11, no_wrap=True)
         for heading, width in columns(cell, first):
             wraps = heading == f"{first} is"
             table.add_column(heading, justify="right", min_width=width, no_wrap=not wraps)
