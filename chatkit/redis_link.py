@@ -185,6 +185,8 @@ class RedisLink:
         away = False
         while True:
             try:
+                if away:  # lines for questions that wait for the next one were cut, too
+                    await self.redis.connection_pool.disconnect(inuse_connections=False)
                 if not self.sure:
                     for look in self.on_return:
                         await look()

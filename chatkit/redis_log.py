@@ -68,12 +68,6 @@ def as_stored(message: Message) -> tuple[str, bytes]:
     return message.key or "", msgspec.json.encode(message)
 
 
-def stored(entry: tuple[bytes, Any]) -> Message:
-    """Return the message in an entry as a script hands it back: id, then fields and values."""
-    at, (_, data) = entry
-    return numbered(int(at[2:]), data)
-
-
 def numbered(number: int, data: bytes) -> Message:
     """Return a message that was stored without its number."""
     return msgspec.structs.replace(msgspec.json.decode(data, type=Message), id=number)
@@ -87,9 +81,9 @@ class Told(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Messages that are safe up to a number, and who waits until all have been told of them."""
+    """Messages that are safe, the last of them, and who waits until all have been told of it."""
 
-    number: int
+    last: Told
     doubles: Doubles
     item: Waiting
 
@@ -150,19 +144,23 @@ class RedisLog(BatchLog):
         except LogError as error:
             item.fail(error)
             return
-        doubles = {
-            message.key or "": stored(entry)
-            for message, entry in zip(item.messages, reply, strict=True)
-            if len(entry) > 1
-        }
-        number = max((int(entry[0][2:]) for entry in reply), default=0)
-        self.stored[item.room].append(Stored(number, doubles, item))
+        doubles: Doubles = {}
+        last = Told()
+        for message, (at, *earlier) in zip(item.messages, reply, strict=True):
+            key, data = as_stored(message)
+            if earlier:
+                _, data = earlier[0]
+                doubles[key] = numbered(int(at[2:]), data)
+            last = max(last, Told(int(at[2:]), data))
+        self.stored[item.room].append(Stored(last, doubles, item))
         self.settle(item.room)
 
     def settle(self, room: str) -> None:
         """Settle what is stored, as far as the room's followers have been told."""
         waiting = self.stored[room]
-        while waiting and (room not in self.told or waiting[0].number <= self.told[room].number):
+        while waiting and (
+            room not in self.told or waiting[0].last.number <= self.told[room].number
+        ):
             _, doubles, item = waiting.popleft()
             item.settle(doubles)
         if not waiting:
@@ -232,17 +230,23 @@ class RedisLog(BatchLog):
         return min(later, default=MAX_ID)
 
     async def compare(self) -> None:
-        """Begin again if Redis came back without something that was told."""
-        rooms = list(self.told)
+        """Begin again if Redis came back without something that was told.
+
+        What was stored, but is lost before it was told, has to be sent again.
+        """
+        before, told = self.identity, [*self.told.items()]
+        safe = [(room, one.last) for room, waiting in self.stored.items() for one in waiting]
         with self.link.answering():
             async with self.link.redis.pipeline() as pipe:
                 pipe.get(IDENTITY)
-                for room in rooms:
-                    pipe.xrange(stream_of(room), f"0-{self.told[room].number}", count=1)
+                for room, last in told + safe:
+                    pipe.xrange(stream_of(room), f"0-{last.number}", count=1)
                 identity, *entries = await pipe.execute()
-        kept = all(map(is_kept, (self.told.get(room, Told()) for room in rooms), entries))
-        if not kept or identity != self.identity.encode():
-            await self.begin_again(self.identity)
+        kept = [is_kept(last, since) for (_, last), since in zip(told + safe, entries, strict=True)]
+        if identity != before.encode() or not all(kept[: len(told)]):
+            await self.begin_again(before)
+        elif not all(kept):
+            self.refuse()
 
     async def begin_again(self, broken: str) -> None:
         """Give a broken log a new identity, unless another server was faster, and say so."""
@@ -253,12 +257,16 @@ class RedisLog(BatchLog):
         for room in tuple(self.told):
             self.link.unfollow(stream_of(room))
         self.told.clear()
+        self.refuse()
+        self.on_break()
+
+    def refuse(self) -> None:
+        """Have all that was stored, but not told, sent again; its keys tell what is there."""
         error = LogError("The log was cut: send it again in a moment.")
         for waiting in self.stored.values():
             for stored in waiting:
                 stored.item.fail(error)
         self.stored.clear()
-        self.on_break()
 
 
 def split(identity: str) -> tuple[str, int]:
