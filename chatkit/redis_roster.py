@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from chatkit.log import LogError
 from chatkit.names import looks
-from chatkit.redis_link import Entry, RedisLink, position
+from chatkit.redis_link import Entry, Position, RedisLink, position
 
 BEAT = 2.0  # seconds between two signs of life of a server
 LIFE = 6.0  # seconds without one after which it counts as dead
@@ -35,10 +35,9 @@ BEATS = f"""{CLOCK}
 local seen = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 local late = not seen or tonumber(seen) < dead
-local lost = late and {{}} or redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. dead)
-for _, server in ipairs(lost) do redis.call('ZREM', KEYS[1], server) end
+local lost = late and 0 or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. dead)
 local rooms = redis.call('ZREVRANGE', KEYS[2], 0, {LISTED - 1}, 'WITHSCORES')
-return {{late and 1 or 0, #lost, rooms}}
+return {{late and 1 or 0, lost, dead, rooms}}
 """
 
 ROOM = f"""{CLOCK}
@@ -50,7 +49,9 @@ local function alive(seat)
 end
 
 local function tell(event, seat)
-  redis.call('XADD', news, 'MAXLEN', '~', {NEWS}, '*', 'event', event, 'seat', seat)
+  local last = redis.call('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
+  local since = last and string.match(last[1], '%d+') or string.format('%.0f', now)
+  redis.call('XADD', news, 'MAXLEN', '~', {NEWS}, since .. '-*', 'event', event, 'seat', seat)
   redis.call('PEXPIRE', news, 60000)
 end
 """
@@ -87,6 +88,7 @@ for _, seat in ipairs(held) do
   if clear(seat) and cjson.decode(seat)[2] ~= mine[2] then tell('left', seat) end
 end
 for i = 4, #mine do redis.call('HSET', names, mine[i], ARGV[2]) end
+redis.call('ZADD', servers, 'NX', dead, mine[1])  -- else nobody would notice its death
 tell('joined', ARGV[2])
 count()
 """
@@ -101,6 +103,10 @@ for _, seat in ipairs(redis.call('HVALS', names)) do
   if not alive(cjson.decode(seat)) and clear(seat) then tell('left', seat) end
 end
 count()
+"""
+
+READ = f"""{SWEEP}
+return {{redis.call('HVALS', names), redis.call('XREVRANGE', news, '+', '-', 'COUNT', 1)}}
 """
 
 TELL = f"""{ROOM}
@@ -136,6 +142,7 @@ class Attendance:
         self.here: dict[str, Seat] = {}
         self.elsewhere: dict[str, Seat] = {}
         self.looks: dict[str, Seat] = {}
+        self.at = (0, 0)  # where in the room's news
 
     def add(self, seat: Seat) -> None:
         """Take it that somebody is in the room by another server."""
@@ -155,10 +162,25 @@ class Attendance:
             if seat.name not in self.here:
                 self.hear("left", seat.name)
 
-    def drop(self, name: str) -> None:
+    def forget(self, seat: Seat) -> bool:
+        """Take it that somebody is not here any more; return False if the name is another's now."""
+        mine = self.here.get(seat.name) is seat
+        if mine:
+            del self.here[seat.name]
+        return mine
+
+    def drop(self, seat: Seat) -> None:
         """Take it that somebody who was here has the name by another server now."""
-        if self.here.pop(name, None):
-            self.hear("moved", name)
+        if self.forget(seat):
+            self.hear("moved", seat.name)
+
+    def follows(self, at: Position) -> bool:
+        """Take it that news came; return False if some before it were dropped unread.
+
+        They are numbered without gaps, and from 0 after a silence in which Redis forgot them.
+        """
+        (era, number), self.at = self.at, at
+        return at == (era, number + 1) or (at[0] != era and at[1] == 0)
 
     def free(self, name: str, mark: str) -> bool:
         """Return whether somebody with this mark may have a name, as far as is known here."""
@@ -179,24 +201,23 @@ class RedisRoster:
         self.rooms: dict[str, Attendance] = {}
         self.sizes: dict[str, int] = {}
         self.stale = False  # Redis may know other things than what we told it
+        self.leaving = False
         self.lock = asyncio.Lock()  # what we tell arrives in the order in which we tell it
         link.on_return.append(self.doubt)
 
     async def open(self) -> None:
         """Give the first sign of life, and from then on one every two seconds."""
         await self.beat()
-        self.stale = False
+        self.stale = self.leaving = False
         self.link.do(self.live())
 
     async def close(self) -> None:
-        """Strike this server out, and all who are with it."""
-        try:
+        """Say that this server is dead, and strike out all who are with it."""
+        self.leaving = True  # else a sign of life could follow
+        with suppress(LogError):  # else it will be struck out as one that is silent
             with self.link.answering():
-                await self.link.redis.zrem(SERVERS, self.server)
-            for room in self.rooms:
-                await self.ask(SWEEP, room)
-        except LogError:
-            pass  # it will be struck out as one that is silent
+                await self.link.redis.zadd(SERVERS, {self.server: 0})
+            await self.sweep()
 
     async def doubt(self) -> None:
         """Have all that was told to Redis told again: it may have forgotten some."""
@@ -204,7 +225,7 @@ class RedisRoster:
 
     async def live(self) -> None:
         """Give signs of life, and set right what may be wrong."""
-        while True:
+        while not self.leaving:
             try:
                 await self.beat()
                 if self.stale:
@@ -217,33 +238,27 @@ class RedisRoster:
 
     async def beat(self) -> None:
         """Give a sign of life; strike out servers that gave none for long."""
-        late, lost, sizes = await self.link.ask(BEATS, [SERVERS, ROOMS], self.server)
+        late, lost, dead, sizes = await self.link.ask(BEATS, [SERVERS, ROOMS], self.server)
         self.stale = self.stale or bool(late)
         self.sizes = {
             room.decode(): int(size) for room, size in zip(sizes[::2], sizes[1::2], strict=True)
         }
         if lost:
-            with self.link.answering():
-                rooms = await self.link.redis.zrange(ROOMS, 0, -1)
-            for room in rooms:
-                await self.ask(SWEEP, room.decode())
+            await self.sweep()
+            with self.link.answering():  # not before: who dies in between leaves it to the next
+                await self.link.redis.zremrangebyscore(SERVERS, "-inf", f"({dead}")
+
+    async def sweep(self) -> None:
+        """Strike out all who are with a dead server."""
+        with self.link.answering():
+            rooms = await self.link.redis.zrange(ROOMS, 0, -1)
+        for room in rooms:
+            await self.ask(SWEEP, room.decode())
 
     async def ask(self, script: str, room: str, seat: Seat | str = "", *values: str) -> Any:
         """Return what a script answers that looks after a room."""
         keys = [names_of(room), news_of(room), ROOMS, SERVERS]
         return await self.link.ask(script, keys, room, str(seat), *values)
-
-    def tell(self, script: str, room: str, seat: Seat, *values: str) -> None:
-        """Run a script that looks after a room, after those before it, and wait for nothing."""
-
-        async def tell() -> None:
-            try:
-                async with self.lock:
-                    await self.ask(script, room, seat, *values)
-            except LogError:
-                self.stale = True
-
-        self.link.do(tell())
 
     def follow(self, room: str, hear: Callable[[str, str], object]) -> Attendance:
         """Return who is in a room, kept up to date; `hear` is called with each event and name.
@@ -270,42 +285,54 @@ class RedisRoster:
                 held = await self.ask(CLAIM, room, seat, "back")
         except LogError:
             self.stale = True
-            there.here.pop(name, None)
+            there.forget(seat)
             raise
         if held:
-            there.here.pop(name, None)
             there.add(read_seat(held))
+            there.forget(seat)
         return not held
 
     def release(self, room: str, name: str) -> None:
         """Give a name back."""
         if seat := self.rooms[room].here.pop(name, None):
-            self.tell(RELEASE, room, seat)
+            self.link.do(self.give_back(room, seat))
+
+    async def give_back(self, room: str, seat: Seat) -> None:
+        """Have a seat struck out, unless the same one has come back to it meanwhile."""
+        try:
+            async with self.lock:
+                there = self.rooms.get(room)
+                if not there or there.here.get(seat.name) != seat:
+                    await self.ask(RELEASE, room, seat)
+        except LogError:
+            self.stale = True
 
     def typing(self, room: str, name: str) -> None:
-        """Tell the other servers that somebody is typing."""
-        if seat := self.rooms[room].here.get(name):
-            self.tell(TELL, room, seat, "typing")
+        """Tell the other servers that somebody is typing, unless there is more important news."""
+        seat = self.rooms[room].here.get(name)
+        if seat and not self.lock.locked():
+            self.link.do(self.tell_typing(room, seat))
+
+    async def tell_typing(self, room: str, seat: Seat) -> None:
+        """Tell the other servers that somebody is typing, if Redis is there."""
+        with suppress(LogError):
+            async with self.lock:
+                await self.ask(TELL, room, seat, "typing")
 
     async def renew(self, room: str) -> None:
         """Write down again who is here, and read again who is elsewhere."""
         async with self.lock:
             if there := self.rooms.get(room):
                 await self.read(room, there)
-                for name, seat in tuple(there.here.items()):
+                for seat in tuple(there.here.values()):
                     held = await self.ask(CLAIM, room, seat)
                     if held:
-                        there.drop(name)
                         there.add(read_seat(held))
+                        there.drop(seat)
 
     async def read(self, room: str, there: Attendance) -> None:
         """Read who is in a room, and follow its news from there."""
-        await self.ask(SWEEP, room)
-        with self.link.answering():
-            async with self.link.redis.pipeline() as pipe:
-                pipe.hvals(names_of(room))
-                pipe.xrevrange(news_of(room), count=1)
-                data, newest = await pipe.execute()
+        data, newest = await self.ask(READ, room)
         seats = set(map(read_seat, data))
         for seat in seats:
             if seat.server == self.server and seat not in there.here.values():
@@ -317,34 +344,34 @@ class RedisRoster:
             there.add(seat)
         there.known = True
         if self.rooms.get(room) is there:
-            after = position(newest[0][0]) if newest else (0, 0)
-            self.link.follow(news_of(room), after, partial(self.hear, room, there))
+            there.at = position(newest[0][0]) if newest else (0, 0)
+            self.link.follow(news_of(room), there.at, partial(self.hear, room, there))
 
     def hear(self, room: str, there: Attendance, entries: Sequence[Entry]) -> None:
         """Take in a room's news, but for our own."""
-        for _, fields in entries:
+        for at, fields in entries:
+            self.stale = not there.follows(at) or self.stale
             event, seat = fields[b"event"], read_seat(fields[b"seat"])
             ours = seat.server == self.server
             if event == b"joined" and ours and (before := there.elsewhere.get(seat.name)):
                 there.remove(before)  # who was elsewhere has come here
             elif event == b"joined" and not ours:
                 there.add(seat)
-                if seat.name in there.here:
-                    self.link.do(self.look(room, there, seat.name))
+                if mine := there.here.get(seat.name):
+                    self.link.do(self.look(room, there, mine))
             elif event == b"left" and not ours:
                 there.remove(seat)
             elif event == b"typing" and not ours:
                 there.hear("typing", seat.name)
 
-    async def look(self, room: str, there: Attendance, name: str) -> None:
+    async def look(self, room: str, there: Attendance, mine: Seat) -> None:
         """Look who has a name, after news that another server had it while it was here."""
         with suppress(LogError):
             async with self.lock:
-                seat = there.here.get(name)
                 with self.link.answering():
-                    held = seat and await self.link.redis.hget(names_of(room), seat.looks[0])
-                if seat and held != str(seat).encode():
-                    there.drop(name)
+                    held = await self.link.redis.hget(names_of(room), mine.looks[0])
+                if held != str(mine).encode():
+                    there.drop(mine)
 
 
 def names_of(room: str) -> str:
