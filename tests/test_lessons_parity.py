@@ -3,6 +3,7 @@
 import ast
 import atexit
 import builtins
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +190,18 @@ def test_method_of_adds_functions_and_properties_one_cell_at_a_time():
         return "lobby"
 
     assert Room().greet() == "in the lobby"
+
+
+def test_a_method_makes_a_class_whole_that_lacked_it():
+    class Log(ABC):
+        @abstractmethod
+        def keep(self): ...
+
+    @method_of(Log)
+    def keep(self) -> str:
+        return "kept"
+
+    assert Log().keep() == "kept"
 
 
 def test_a_method_never_hides_a_name_of_python_s_own():

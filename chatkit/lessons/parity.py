@@ -7,6 +7,7 @@ import builtins
 import difflib
 import re
 import sys
+from abc import update_abstractmethods
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -53,6 +54,7 @@ def method_of(cls: type) -> Callable[[Any], Any]:
         function = getattr(member, "fget", member)
         name = function.__name__
         setattr(cls, name, member)
+        update_abstractmethods(cls)  # this one may have been missing
         return function.__globals__.get(name, getattr(builtins, name, None))
 
     return add
