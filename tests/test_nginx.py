@@ -1,0 +1,208 @@
+"""docs/nginx.conf as it is, with the real nginx, real servers behind it, and a real Redis."""
+
+import asyncio
+import re
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from chatkit.client import ChatClient
+from chatkit.handlers import PING_INTERVAL
+from chatkit.redis_log import stream_of
+from tests import proxy
+from tests.conftest import hear
+from tests.proxy import Cells
+
+PATIENCE = 30  # seconds in which all that is under way has arrived
+ROOMS = [f"room-{n}" for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+    with proxy.serving(tmp_path_factory.mktemp("nginx"), 1) as cells:
+        yield cells
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+    with proxy.serving(tmp_path_factory.mktemp("nginx"), 2) as cells:
+        yield cells
+
+
+@asynccontextmanager
+async def clients(cells: Cells, count: int, room: str) -> AsyncIterator[list[ChatClient]]:
+    """So many clients in a room, each with a list of what it has heard."""
+    async with AsyncExitStack() as stack:
+        group = []
+        for n in range(count):
+            client = ChatClient(cells.url, f"client-{n}", room=room)
+            client.heard = []
+            client.on_message(client.heard.append)
+            client.on_error(lambda sentence: None)  # while nobody is there to answer
+            group.append(await stack.enter_async_context(client))
+        yield group
+
+
+async def until(true: object) -> None:
+    """Wait for what several clients hear."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+
+def socket_url(cells: Cells, query: str = "") -> str:
+    return f"ws://127.0.0.1:{cells.port}/ws{query}"
+
+
+async def refusal(url: str, **options: str) -> tuple[int, str]:
+    """The status and the sentence with which a socket is refused."""
+    with pytest.raises(InvalidStatus) as error:
+        await connect(url, **options)
+    response = error.value.response
+    return response.status_code, response.body.decode().strip()
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_nginx_has_nothing_to_object_to(cells: int, tmp_path: Path):
+    ports = proxy.SERVERS[: 2 * cells]
+    command = proxy.command(tmp_path, proxy.example(80, ports, cells))
+    done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stderr.splitlines()
+    assert first.endswith("syntax is ok")
+    assert second.endswith("test is successful")
+
+
+def test_a_quiet_line_is_not_cut_between_two_pings():
+    times = re.findall(r"proxy_(read|send)_timeout (\d+)s;", proxy.EXAMPLE.read_text())
+    assert [name for name, _ in times] == ["read", "send"]
+    assert all(int(seconds) > 2 * PING_INTERVAL for _, seconds in times)
+
+
+async def test_people_on_all_servers_hear_and_see_each_other(one: Cells):
+    async with clients(one, 4, "all") as group:
+        assert [server.connections for server in one.servers] == [2, 2]
+        await until(lambda: all(client.count == 4 for client in group))
+        names = [client.name for client in group]
+        assert all(sorted(client.members) == names for client in group)
+        for n in range(5):
+            await asyncio.gather(*(client.send(f"{client.name} {n}") for client in group))
+        await until(lambda: all(len(client.heard) == 20 for client in group))
+        assert [message.id for message in group[0].heard] == [*range(1, 21)]
+        assert all(client.heard == group[0].heard for client in group)
+
+
+async def test_a_server_is_killed_and_nobody_loses_a_message(tmp_path: Path):
+    with proxy.serving(tmp_path, 1) as cells:
+        async with clients(cells, 4, "lobby") as group:
+            cut = []
+            for client in group:
+                client.on_state(lambda state: cut.append(state) if state == "cut off" else None)
+
+            async def talk(client: ChatClient) -> None:
+                for n in range(100):
+                    await client.send(f"{client.name} {n}")
+                    if n % 10 == 9:
+                        await client.confirmed()
+
+            talking = asyncio.gather(*map(talk, group))
+            await until(lambda: len(group[0].heard) > 100)
+            cells.servers[0].kill()
+            await asyncio.wait_for(talking, PATIENCE)
+            await until(lambda: all(len(client.heard) == 400 for client in group))
+            await until(lambda: all(client.count == 4 for client in group))
+            assert len(cut) == 2
+            assert cells.servers[1].connections == 4
+            assert [message.id for message in group[0].heard] == [*range(1, 401)]
+            assert len({message.message for message in group[0].heard}) == 400
+            assert all(client.heard == group[0].heard for client in group)
+
+
+def test_the_page_and_its_parts_come_through(one: Cells):
+    for path, words in [("", "<title>"), ("static/main.js", "import "), ("healthz", '"version"')]:
+        assert words in one.get(path)
+
+
+async def test_a_foreign_page_is_refused_and_the_own_one_is_not(one: Cells):
+    status, sentence = await refusal(socket_url(one), origin="https://evil.example")
+    assert (status, sentence[:30]) == (403, "This page is neither the chat'")
+    async with connect(socket_url(one), origin=one.url.rstrip("/")) as client:
+        await client.send('{"message": "hi"}')
+        assert (await hear(client))["message"] == "hi"
+
+
+async def test_a_token_is_asked_for(tmp_path: Path):
+    with proxy.serving(tmp_path, 1, "--token", "secret") as cells:
+        assert (await refusal(socket_url(cells)))[0] == 403
+        assert (await refusal(socket_url(cells, "?token=wrong")))[0] == 403
+        async with ChatClient(cells.url + "?token=secret") as client:
+            await client.send("hi")
+            assert (await anext(client)).message == "hi"
+        assert "<title>" in cells.get("?token=secret")
+    assert "secret" not in written(tmp_path)
+
+
+def written(folder: Path) -> str:
+    """All that is in the files of a folder."""
+    return "".join(file.read_text() for file in folder.rglob("*") if file.is_file())
+
+
+async def test_one_address_has_a_hundred_connections_and_is_told_so(one: Cells):
+    async with AsyncExitStack() as stack:
+        for _ in range(100):
+            await stack.enter_async_context(connect(socket_url(one)))
+        assert await refusal(socket_url(one)) == (
+            503,
+            "There are too many connections from your address: close some.",
+        )
+
+
+@pytest.mark.parametrize("name", ["a b", "%61%20b", "a%2Fb", "x" * 65, "é"])
+async def test_what_is_no_name_of_a_room_is_refused_by_the_server(two: Cells, name: str):
+    status, sentence = await refusal(socket_url(two, f"?room={name.replace(' ', '+')}"))
+    assert (status, sentence[:17]) == (400, "A room's name has")
+
+
+async def test_each_room_is_on_one_redis_and_stays_there(two: Cells):
+    for _ in range(2):  # whoever comes again finds what was said
+        for room in ROOMS:
+            async with ChatClient(two.url, room=room, last=10) as client:
+                await client.send("hi")
+                await client.confirmed()
+    lengths = [Counter(), Counter()]
+    for there, redis in zip(lengths, two.redises, strict=True):
+        with Redis.from_url(redis.url) as line:
+            there.update({room: line.xlen(stream_of(room)) for room in ROOMS})
+    first, second = (+there for there in lengths)
+    assert first
+    assert second
+    assert first.keys().isdisjoint(second)
+    assert first + second == dict.fromkeys(ROOMS, 2)
+
+
+async def test_however_a_room_is_written_it_is_the_one_in_its_own_cell(two: Cells):
+    spellings = ["?room=%s", "?ROOM=%s", "?room=%s&room=other", "?name=a&room=%s&last=0"]
+    encoded = ["?%%72oom=%s"]  # nginx sees no room in this, so it is the lobby
+    for room in ("lobby", *ROOMS[:4]):
+        async with connect(socket_url(two, f"?room={room}")) as listener:
+            for spelling in spellings + encoded * (room == "lobby"):
+                async with connect(socket_url(two, spelling % room)) as talker:
+                    await talker.send(f'{{"message": "{spelling}"}}')
+                    assert (await hear(listener))["message"] == spelling
+
+
+async def test_rooms_of_both_cells_are_open_at_once_and_heard_apart(two: Cells):
+    async with AsyncExitStack() as stack:
+        groups = [await stack.enter_async_context(clients(two, 2, room)) for room in ROOMS]
+        assert sum(server.connections for server in two.servers) == 2 * len(ROOMS)
+        await asyncio.gather(*(group[0].send(f"in {group[0].room}") for group in groups))
+        await until(lambda: all(group[1].heard for group in groups))
+        for group, room in zip(groups, ROOMS, strict=True):
+            assert [message.message for message in group[1].heard] == [f"in {room}"]
