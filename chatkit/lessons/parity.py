@@ -10,6 +10,7 @@ import sys
 from abc import update_abstractmethods
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ def definitions(source: str) -> Iterator[tuple[str, str]]:
                 yield name, canon(node)
 
 
+@cache
 def package_definitions(module: str) -> Definitions:
     """Return what a module of the package defines."""
     return dict(definitions((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
