@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 from chatkit.log import LogError
 from chatkit.messages import ChatkitError
@@ -64,14 +64,13 @@ def connect(url: str, patience: float) -> Redis:
         return Redis.from_pool(pool)
     except ValueError as error:
         raise ChatkitError(
-            f"{place(url)!r} is no address of a Redis ({error}): it looks like "
-            "redis://127.0.0.1:6379/0."
+            f"{place(url)!r} is no address of a Redis: it looks like redis://127.0.0.1:6379/0."
         ) from error
 
 
 def place(url: str) -> str:
     """Return an address without the password in it."""
-    return url.replace(urlsplit(url).netloc, urlsplit(url).netloc.rpartition("@")[2])
+    return re.sub("//.*@", "//", url).partition("?")[0]
 
 
 def position(of: bytes) -> Position:
@@ -102,7 +101,7 @@ class RedisLink:
     async def open(self) -> None:
         """Make sure that a Redis answers, and begin to listen; else raise ChatkitError."""
         try:
-            version = (await self.redis.info("server"))["redis_version"]
+            version = str((await self.redis.info("server")).get("redis_version", 0))
             if int(version.split(".")[0]) < OLDEST:
                 raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
             await self.renew()
@@ -142,7 +141,8 @@ class RedisLink:
         except (RedisError, OSError) as error:
             if isinstance(error, ReadOnlyError):  # it is a replica now: its name leads elsewhere
                 self.do(self.hang_up())
-            reason = "has no room left" if "OOM" in str(error) else "does not answer just now"
+            full = isinstance(error, OutOfMemoryError)
+            reason = "has no room left" if full else "does not answer just now"
             raise LogError(f"The log {reason}: try again in a moment.") from error
 
     async def hang_up(self) -> None:

@@ -112,9 +112,13 @@ class RedisLog(BatchLog):
         self.identity = self.link.identity
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Write what waits; who has left need not be told before it counts as safe."""
         if self.writer:
             await self.writer
+        for waiting in self.stored.values():
+            for stored in waiting:
+                stored.item.settle(stored.doubles)
+        self.stored.clear()
 
     async def keep(self, batch: Sequence[Waiting]) -> None:
         """Append what waits, in one round trip; each room's part is kept whole, or not at all."""
@@ -199,11 +203,11 @@ class RedisLog(BatchLog):
         """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
         await self.track(room)
         with self.link.answering():
-            async with self.link.redis.pipeline() as pipe:
-                pipe.xrange(stream_of(room), count=1)
+            async with self.link.redis.pipeline(transaction=False) as pipe:  # a full one has none
                 pipe.xrevrange(stream_of(room), count=1)
+                pipe.xrange(stream_of(room), count=1)  # after it: what is trimmed then is known
                 ends = await pipe.execute()
-        oldest, newest = (int(end[0][0][2:]) if end else 0 for end in ends)
+        newest, oldest = (int(end[0][0][2:]) if end else 0 for end in ends)
         return max(oldest, 1), min(newest, self.told.get(room, Told(newest)).number)
 
     async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
@@ -237,7 +241,7 @@ class RedisLog(BatchLog):
         before, told = self.identity, [*self.told.items()]
         safe = [(room, one.last) for room, waiting in self.stored.items() for one in waiting]
         with self.link.answering():
-            async with self.link.redis.pipeline() as pipe:
+            async with self.link.redis.pipeline(transaction=False) as pipe:
                 pipe.get(IDENTITY)
                 for room, last in told + safe:
                     pipe.xrange(stream_of(room), f"0-{last.number}", count=1)
