@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -143,6 +143,11 @@ class Attendance:
         self.elsewhere: dict[str, Seat] = {}
         self.looks: dict[str, Seat] = {}
         self.at = (0, 0)  # where in the room's news
+
+    @property
+    def moving(self) -> Set[str]:
+        """Return who comes from another server, or goes there, and is in both for a moment."""
+        return self.here.keys() & self.elsewhere.keys()
 
     def add(self, seat: Seat) -> None:
         """Take it that somebody is in the room by another server."""

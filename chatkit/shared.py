@@ -61,12 +61,22 @@ class SharedRoom(Room):
             case "typing":
                 self.show_typing(name)
             case _:
-                self.announce(event, name)
+                super().announce(event, name)
+
+    def announce(self, event: str, name: str) -> None:
+        """Tell who has joined or left here, unless the same one is elsewhere: it has only moved."""
+        if name not in self.others.elsewhere:
+            super().announce(event, name)
 
     def presence(self) -> dict[str, Any]:
         """Return who is here and elsewhere, by name as far as that makes sense, and how many."""
-        everyone = dict.fromkeys(chain(self.members.values(), self.others.elsewhere))
-        return {"members": [*islice(everyone, LISTED)], "count": len(everyone)}
+        here, elsewhere = self.members, self.others.elsewhere
+        moving = self.others.moving  # they are in both for a moment
+        others = (name for name in elsewhere if name not in moving)
+        return {
+            "members": [*islice(chain(here.values(), others), LISTED)],
+            "count": len(here) + len(elsewhere) - len(moving),
+        }
 
     def close(self) -> None:
         """Follow neither log nor roster any more."""
