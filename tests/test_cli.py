@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from chatkit.cli import main
+from chatkit.lessons.redis_server import RedisServer, free_port
 from tests.test_server import is_free
 
 LIMIT = 20  # seconds that a process gets on a busy machine
@@ -130,7 +131,15 @@ def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
         (["--port", "70000"], "There is no port 70000: choose one from 1 to 65535, or 0 for any."),
         (["--port", "-1"], "There is no port -1: choose one from 1 to 65535, or 0 for any."),
         (["--codec", "xml"], "There is no codec 'xml': choose one of json, transit."),
-        (["--log", "disk"], "There is no log 'disk': choose memory, or sqlite:chat.db."),
+        (
+            ["--log", "disk"],
+            "There is no log 'disk': choose memory, sqlite:chat.db or redis://127.0.0.1:6379/0.",
+        ),
+        (
+            ["--log", "redis://:secret@127.0.0.1:x/0"],
+            "'redis://127.0.0.1:x/0' is no address of a Redis: it looks like "
+            "redis://127.0.0.1:6379/0.",
+        ),
         (["--rate", "0"], "--rate is a whole number from 1, or off; this is '0'."),
         (["--rate", "fast"], "--rate is a whole number from 1, or off; this is 'fast'."),
         (["--per-address", "-1"], "--per-address is a whole number from 1, or off; this is '-1'."),
@@ -157,6 +166,34 @@ def test_what_can_t_be_listened_on_is_told_in_one_sentence_with_exit_code_2():
     ended = chatkit("serve", "--host", "é" * 64, "--token", "auto")
     words = f"Can't listen on {'é' * 64} port 8765: that is no name of a machine."
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"chatkit: {words}\n")
+
+
+def test_a_redis_that_is_not_there_is_told_in_one_sentence_with_exit_code_2():
+    address = f"redis://127.0.0.1:{free_port()}/0"
+    ended = chatkit("serve", "--port", "0", "--log", address)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(
+        rf"chatkit: No Redis answers at {address} \(.+\): start redis-server there, or choose "
+        r"another log\.\n",
+        ended.stderr,
+    )
+
+
+@needs_signals
+def test_two_servers_have_one_room_on_redis_and_stop_cleanly(redis_server: RedisServer):
+    log = ("--port", "0", "--log", redis_server.url)
+    with (
+        serving(*log) as (one, first),
+        serving(*log) as (other, second),
+        connect(f"ws://127.0.0.1:{first}/ws") as ada,
+        connect(f"ws://127.0.0.1:{second}/ws?since=0") as grace,
+    ):
+        ada.send('{"message": "hi"}')
+        assert '"hi","id":1,' in grace.recv(LIMIT)
+        for process in (one, other):
+            process.send_signal(signal.SIGTERM)
+            assert process.communicate(timeout=LIMIT) == ("", "")
+            assert process.returncode == 0
 
 
 def test_a_taken_port_is_told_in_one_sentence_with_exit_code_2():

@@ -25,7 +25,7 @@ from chatkit.messages import ChatkitError
 
 PATIENCE = 60.0  # seconds that a server has to start, or the load to connect and to come back
 GRACE = 0.5  # seconds between the end of a server's connections and its own
-FAREWELL = 2.0  # seconds that a server has to stop by itself
+FAREWELL = 5.0  # seconds that a server has to stop by itself
 SLOW_SECONDS = 1.5  # of a measurement with slow clients: the system's own buffers fill first
 BUFFERED = 8 * 2**20  # bytes that may wait for a slow client before they show: the system's buffers
 HOW = (

@@ -9,23 +9,27 @@ from contextlib import suppress
 from chatkit.log import LogError
 from chatkit.redis_link import RedisLink
 from chatkit.redis_log import stream_of
-from chatkit.redis_roster import ROOMS
+from chatkit.redis_roster import ROOMS, SERVERS
 
 
 def forget(address: str, room: str) -> None:
     """Delete all that a Redis knows of a room; one that does not answer is let be.
 
-    What else servers write is gone when they stop, or a minute later, but for the log's identity.
+    What is left is the log's identity, and for a minute the streams that wake servers.
     """
     with ThreadPoolExecutor(1) as thread:  # a cell's loop is running already
         thread.submit(asyncio.run, delete(address, room)).result()
 
 
 async def delete(address: str, room: str) -> None:
-    """Delete all that a Redis knows of a room; no other's name may begin with this one's."""
+    """Delete all that a Redis knows of a room, and of servers that have said goodbye.
+
+    No other room's name may begin with this one's.
+    """
     link = RedisLink(address)
     with suppress(LogError), link.answering():
         await link.redis.zrem(ROOMS, room)
+        await link.redis.zremrangebyscore(SERVERS, 0, 0)
         async for key in link.redis.scan_iter(f"{stream_of(room)}*", count=1000):
             await link.redis.delete(key)
     await link.close()
