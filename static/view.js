@@ -134,6 +134,7 @@ function drawNote(sentence) {
 export class MessageList {
   constructor(el, { name = "", limit = 10 } = {}) {
     Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
+    this.frame = 0;
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
     this.list = element("ol", "chatkit-list chatkit-rows");
@@ -161,15 +162,28 @@ export class MessageList {
    */
   add(message) {
     const own = Boolean(message.name) && message.name === this.name;
-    const follow = own || this.atBottom();
+    this.settleSoon();
     const row = message.note ? drawNote(message.note) : drawMessage(message, this.last, own);
     this.last = message;
     this.rows.push(row);
     this.list.append(row);
     this.forget(this.rows.length - MEMORY);
-    if (follow) this.follow();
-    else this.pill.hidden = false;
+    if (own) this.follow();
     this.arrange();
+  }
+
+  /**
+   * Goes to the bottom, or says that there is something new, before the next frame is drawn: once
+   * for all that comes until then, because each look at the place has everything laid out anew.
+   */
+  settleSoon() {
+    if (this.frame) return;
+    this.following ||= this.atBottom();
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.following) this.follow();
+      else this.pill.hidden = false;
+    });
   }
 
   /** Shows what waits to be sent, `{key, message}` each, dimmed and after everything else. */

@@ -780,13 +780,14 @@ def messages(count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def show(blank: Page) -> Any:
-    """A function that adds messages to Ada's `list`, made at the first call."""
+    """A function that adds messages to Ada's `list`, made at the first call, and has it drawn."""
 
     def add(*new: dict[str, Any]) -> Locator:
         blank.evaluate(
-            """(messages) => {
+            """async (messages) => {
               window.list ??= new MessageList(document.body, { name: "Ada" });
               for (const message of messages) list.add(message);
+              await new Promise(requestAnimationFrame);
             }""",
             list(new),
         )
@@ -975,6 +976,39 @@ def test_sending_takes_one_to_the_bottom(blank: Page, show: Any) -> None:
     blank.get_by_role("log").evaluate("log => { log.scrollTop = 0 }")
     show(message("mine", name="Ada"))
     assert blank.get_by_role("log").evaluate(DISTANCE) < 2
+
+
+def test_what_comes_before_the_next_frame_is_settled_at_once(blank: Page, show: Any) -> None:
+    show(*messages(10))
+    blank.evaluate(
+        """() => {
+          const { follow, atBottom } = list;
+          Object.assign(list, { follows: 0, looks: 0 });
+          list.follow = () => { list.follows += 1; follow.call(list); };
+          list.atBottom = () => { list.looks += 1; return atBottom.call(list); };
+        }"""
+    )
+    assert show(*messages(200)).count() == 10
+    assert blank.evaluate("list.follows") == 1
+    blank.evaluate("() => { list.log.scrollTop = 0; }")
+    wait_until(blank, "!list.following")
+    blank.evaluate("list.looks = 0")
+    show(*messages(200))
+    assert blank.evaluate("[list.follows, list.looks]") == [1, 1]
+
+
+def test_who_scrolls_up_as_messages_come_is_left_alone(blank: Page, show: Any) -> None:
+    show(*messages(10))
+    blank.evaluate(
+        """async (message) => {
+          list.add(message);
+          list.log.scrollTop = 20;
+          await new Promise(requestAnimationFrame);
+        }""",
+        message("new"),
+    )
+    assert blank.get_by_role("log").evaluate("log => log.scrollTop") == 20
+    expect(blank.get_by_role("button", name="New messages")).to_be_visible()
 
 
 WIDGET = """(messages) => {
