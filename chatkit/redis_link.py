@@ -200,6 +200,10 @@ class RedisLink:
                     journal.warning("Redis does not answer (%s): trying until it does", error)
                 away, self.sure = True, False
                 await asyncio.sleep(RETRY)
+            except Exception:  # whatever it is, this server does not become deaf
+                journal.exception("what Redis sent was not understood")
+                self.sure = False
+                await asyncio.sleep(RETRY)
 
     async def hear(self) -> None:
         """Wait until something comes to a stream, or a while, and hand on what came.

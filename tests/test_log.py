@@ -111,6 +111,12 @@ async def test_the_span_is_from_the_oldest_to_the_newest(log: Log):
     assert await log.span("elsewhere") == (1, 0)
 
 
+async def test_with_another_log_it_has_nothing_in_common(log: Log):
+    await log.append("lobby", numbered(1, 3))
+    for other in ("", "elsewhere", "else.1", "."):
+        assert await log.common("lobby", other) == 0
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
 async def test_a_key_is_kept_once_and_the_earlier_message_is_given_back(log: Log, together: bool):
     first, again, other = message("hi", "k"), message("HI", "k"), message("hi", "l")

@@ -381,17 +381,17 @@ async def test_a_lost_answer_loses_and_doubles_nothing(redis_server: RedisServer
         Node(way.address) as node,
     ):
         way.answering.clear()
-        said = node.log.append("lobby", [message("hi", "k")])
+        said = node.log.append("lobby", [message("hi", "k"), message("no key")])
         with asking(redis_server) as redis:
-            await wait_for(lambda: redis.xlen("chatkit:room:lobby") == 1)
+            await wait_for(lambda: redis.xlen("chatkit:room:lobby") == 2)
         way.lead_to(way.port)
+        way.answering.set()
         with pytest.raises(LogError) as error:
             await said
         assert str(error.value) == AWAY
-        way.answering.set()
         assert [*await node.say(message("hi", "k"))] == ["k"]
         assert [*await other.say(message("hi", "k"))] == ["k"]
-        await wait_for(lambda: node.heard == other.heard == [(1, "hi")])
+        await wait_for(lambda: node.heard == other.heard == [(1, "hi"), (2, "no key")])
 
 
 async def test_a_line_that_is_cut_at_any_byte_loses_and_doubles_nothing(redis_server: RedisServer):
@@ -476,6 +476,25 @@ async def test_what_redis_lost_before_it_was_told_is_refused(redis_server: Redis
             await node.insist(*numbered(3, 3))
             assert node.heard == await node.everything() == count(3)
             assert node.breaks == 0
+
+
+async def test_what_goes_wrong_on_return_makes_nobody_deaf(
+    pair: tuple[Node, Node], caplog: pytest.LogCaptureFixture
+):
+    one, other = pair
+    faults = [ValueError("a bug")]
+
+    async def look() -> None:
+        if faults:
+            raise faults.pop()
+
+    other.link.on_return.append(look)
+    await other.link.waiting.connection_pool.disconnect()
+    await one.say(*numbered(1, 1))
+    await wait_for(lambda: not faults)
+    await one.say(*numbered(2, 2))
+    await wait_for(lambda: other.heard == count(2))
+    assert "a bug" in caplog.text
 
 
 # Redis comes back without what it had.
@@ -569,7 +588,8 @@ async def test_who_writes_before_it_has_looked_is_refused(redis_server: RedisSer
     async with Way(redis_server) as way, Node(redis_server.url, hears_by=way.address) as node:
         before = node.log.identity
         await node.say(*numbered(1, 3))
-        with way.closed(), asking(redis_server) as redis:
+        way.answering.clear()  # nothing is heard of it
+        with asking(redis_server) as redis:
             redis.delete("chatkit:room:lobby")  # the identity is the same
             with pytest.raises(LogError):
                 await node.say(message("hi"))
