@@ -380,3 +380,95 @@ def test_the_wait_grows_at_random_up_to_a_limit(monkeypatch: pytest.MonkeyPatch)
     assert backoff(50) == backoff(100_000) == LONGEST_WAIT
     monkeypatch.undo()
     assert len({backoff(3) for _ in range(10)}) > 1
+
+
+# Several addresses of one chat.
+
+DEAD = "http://127.0.0.1:1/"
+
+
+async def test_of_several_addresses_it_keeps_to_the_first():
+    async with serving() as one, serving() as two, ChatClient([one.url, two.url], "Ada") as ada:
+        assert members(one) == ["Ada"]
+        assert members(two) == []
+        assert ada.url == one.url
+        assert ada.place in repr(ada)
+
+
+async def test_a_dead_address_is_passed_over(server: ChatServer):
+    async with ChatClient((DEAD, server.url, DEAD), "Ada") as ada:
+        assert members(server) == ["Ada"]
+        assert [*ada.urls] == [server.url, DEAD, DEAD]
+        assert await ada.send("hi")
+        assert (await anext(ada)).message == "hi"
+
+
+async def test_where_all_are_dead_it_says_so_and_begins_with_the_same_again():
+    urls = [DEAD, "http://127.0.0.1:9/"]
+    client = ChatClient(urls)
+    with pytest.raises(ChatkitError, match=r"No chat answers at http://127\.0\.0\.1:9/ "):
+        await client.connect()
+    assert client.state == "closed"
+    assert [*client.urls] == urls
+
+
+async def test_one_that_refuses_is_passed_over():
+    async with serving(token="secret") as strict, serving() as free:
+        stranger = strict.url.partition("?")[0]
+        async with ChatClient([stranger, free.url], "Ada"):
+            assert members(free) == ["Ada"]
+        with pytest.raises(ChatkitError, match=f"^{stranger} does not let you in: This chat needs"):
+            await ChatClient([DEAD, stranger]).connect()
+
+
+async def test_one_whose_server_dies_moves_on_and_back_again():
+    """The order of the addresses is kept: after the last comes the first."""
+    async with serving() as one, serving() as two:
+        urls = [one.url, two.url, DEAD]
+        async with ChatClient(urls, "Ada") as ada:
+            assert members(one) == ["Ada"]
+            await one.stop()
+            await until(lambda: ada.state != "connected")
+            await ada.send("written while it moves")
+            await until(lambda: members(two) == ["Ada"])
+            await until(lambda: ada.state == "connected")
+            assert [*ada.urls] == [*urls[1:], urls[0]]
+            assert (await anext(ada)).message == "written while it moves"
+            await ada.confirmed()
+            await one.start()
+            await two.stop()
+            await until(lambda: members(one) == ["Ada"])
+            await until(lambda: ada.state == "connected")
+            assert [*ada.urls] == urls
+
+
+async def test_a_started_client_finds_the_one_that_is_there(server: ChatServer):
+    client = ChatClient([DEAD, server.url], "Ada")
+    client.start()
+    await until(lambda: members(server) == ["Ada"])
+    await client.close()
+
+
+async def test_a_client_that_is_connected_again_begins_where_it_was():
+    async with serving() as one, serving() as two:
+        client = ChatClient([DEAD, two.url, one.url], "Ada")
+        for _ in range(2):
+            async with client:
+                assert members(two) == ["Ada"]
+        assert members(one) == []
+
+
+@pytest.mark.parametrize(
+    "urls", [[], (), "", ["http://127.0.0.1:8765/", "nonsense?token=secret"], [""]], ids=repr
+)
+def test_no_address_or_a_wrong_one_among_others_is_told_at_once(urls: Any):
+    with pytest.raises(ChatkitError, match=r"^'(nonsense)?' is no address of a chat: .*\.$") as no:
+        ChatClient(urls)
+    assert "secret" not in str(no.value)
+
+
+async def test_the_list_that_it_was_given_stays_as_it_was(server: ChatServer):
+    urls = [DEAD, server.url]
+    async with ChatClient(urls):
+        pass
+    assert urls == [DEAD, server.url]

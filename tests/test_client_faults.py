@@ -769,3 +769,73 @@ def test_no_time_and_no_warning_is_spent_on_what_is_tagged_as_a_date():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         TRANSIT.decode('["^ ","~:message","~t2025-01-01T00:00:00 ABC"]')
+
+
+# Several addresses of one chat, of which some misbehave.
+
+
+async def test_whatever_answers_that_is_no_chat_is_passed_over(server: ChatServer):
+    bad = answering("HTTP/1.1 502 Bad Gateway", "Content-Length: 0")
+    async with bare_server(bad) as wrong, ChatClient([wrong, server.url], "Ada") as ada:
+        assert members(server) == ["Ada"]
+        assert ada.url == server.url
+
+
+async def test_a_server_that_never_answers_holds_nobody_up_for_long(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.05)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with bare_server(say_nothing) as silent, ChatClient([silent, server.url], "Ada") as ada:
+        assert ada.url == server.url
+
+
+async def test_a_server_that_hangs_up_before_its_welcome_is_passed_over(server: ChatServer):
+    async def hang_up(connection: ServerConnection) -> None:
+        await connection.close()
+
+    async with their_server(hang_up) as (_, url), ChatClient([url, server.url], "Ada") as ada:
+        assert ada.url == server.url
+        assert ada.state == "connected"
+
+
+async def test_a_line_that_is_cut_is_taken_up_again_where_it_was(server: ChatServer):
+    """A cut is no death: the same server answers, and has kept the place."""
+    async with (
+        serving() as other,
+        Proxy(server.port) as proxy,
+        ChatClient([proxy.url, other.url], "Ada") as ada,
+    ):
+        states: list[str] = []
+        ada.on_state(states.append)
+        proxy.cut_unnoticed()
+        await until(lambda: states == ["cut off", "connected"])
+        assert ada.url == proxy.url
+        assert members(server) == ["Ada"]
+        assert members(other) == []
+
+
+async def test_while_it_looks_for_another_it_can_be_closed(server: ChatServer):
+    looking = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        looking.set()
+        await reader.read()
+
+    async with bare_server(say_nothing) as silent:
+        client = ChatClient([server.url, silent], "Ada")
+        await client.connect()
+        await server.stop()
+        await asyncio.wait_for(looking.wait(), 10)
+        await client.close()
+        assert client.state == "closed"
+
+
+async def test_no_sentence_about_several_addresses_holds_a_token():
+    client = ChatClient(["http://127.0.0.1:1/?token=secret", "http://127.0.0.1:9/?token=secret"])
+    with pytest.raises(ChatkitError) as no:
+        await client.connect()
+    assert "secret" not in f"{no.value}{client!r}"

@@ -244,32 +244,65 @@ async def test_a_log_that_fails_is_told_to_the_sender_with_the_key(room: Room, l
 
 
 @pytest.mark.parametrize(
-    ("entry", "after", "missed"),
+    ("entry", "common", "after", "missed"),
     [
-        (Entry(), 30, False),
-        (Entry(last=5), 25, False),
-        (Entry(last=1000), 10, False),
-        (Entry(since=20), 20, False),
-        (Entry(since=20, log="this"), 20, False),
-        (Entry(since=30, log="this"), 30, False),
-        (Entry(since=10, log="this"), 10, False),
-        (Entry(since=9, log="this"), 10, True),
-        (Entry(since=0, log="this"), 10, True),
-        (Entry(since=20, log="other"), 10, True),
-        (Entry(since=31, log="this"), 10, True),
-        (Entry(since=20, last=5, log="this"), 20, False),
+        (Entry(), 30, 30, False),
+        (Entry(last=5), 30, 25, False),
+        (Entry(last=1000), 30, 10, False),
+        (Entry(since=20), 30, 20, False),
+        (Entry(since=30), 30, 30, False),
+        (Entry(since=10), 30, 10, False),
+        (Entry(since=9), 30, 10, True),
+        (Entry(since=0), 30, 10, True),
+        (Entry(since=20, last=5), 30, 20, False),
+        (Entry(since=31), 30, 30, True),
+        (Entry(since=20), 20, 20, False),
+        (Entry(since=21), 20, 20, True),
+        (Entry(since=20), 5, 10, True),
+        (Entry(since=20), 0, 10, True),
     ],
     ids=repr,
 )
-def test_where_a_client_reads_on(entry: Entry, after: int, missed: bool):
-    """Of thirty messages the first ten are gone."""
-    assert where_to_start(entry, oldest=11, newest=30, log="this") == (after, missed)
+def test_where_a_client_reads_on(entry: Entry, common: int, after: int, missed: bool):
+    """Of thirty messages the first ten are gone; up to `common` they are what the client saw."""
+    assert where_to_start(entry, oldest=11, newest=30, common=common) == (after, missed)
 
 
 def test_of_an_empty_log_nothing_is_missed():
-    assert where_to_start(Entry(), 1, 0, "this") == (0, False)
-    assert where_to_start(Entry(since=0), 1, 0, "this") == (0, False)
-    assert where_to_start(Entry(last=10), 1, 0, "this") == (0, False)
+    assert where_to_start(Entry(), 1, 0, 0) == (0, False)
+    assert where_to_start(Entry(since=0), 1, 0, 0) == (0, False)
+    assert where_to_start(Entry(last=10), 1, 0, 0) == (0, False)
+
+
+async def test_who_saw_another_log_is_sent_what_the_two_have_not_in_common(
+    room: Room, log: MemoryLog
+):
+    asked: list[tuple[str, str]] = []
+
+    async def common(name: str, identity: str) -> int:
+        asked.append((name, identity))
+        return 2
+
+    log.common = common
+    await log.append("lobby", [Message(text) for text in "abcde"])
+    await come(
+        room,
+        same := Guest(since=4, log=log.identity),
+        unsure := Guest(since=4),
+        ahead := Guest(since=4, log="other"),
+        behind := Guest(since=1, log="other"),
+    )
+    guests = (same, unsure, ahead, behind)
+    assert ["".join(guest.texts) for guest in guests] == ["e", "e", "cde", "bcde"]
+    missed = [guest.events("welcome")[0]["missed"] for guest in guests]
+    assert missed == [False, False, True, True]
+    assert asked == [("lobby", "other")] * 2
+
+
+async def test_a_log_in_memory_has_nothing_in_common_with_another(room: Room, log: MemoryLog):
+    await log.append("lobby", [Message(text) for text in "abc"])
+    await come(room, guest := Guest(since=2, log="other"))
+    assert guest.texts == ["a", "b", "c"]
 
 
 async def test_one_who_comes_back_gets_what_it_missed_in_portions_and_then_the_rest(room: Room):
@@ -471,3 +504,81 @@ async def test_each_codec_in_use_encodes_once_and_one_without_listeners_never(
     await said(room, more[0], Message("two"))
     assert counts == {"json": 2, "transit": 1}
     assert [guest.texts for guest in (*quiet, *more)] == [["one", "two"]] * 3 + [["two"]] * 3
+
+
+async def test_who_tells_that_somebody_types_may_be_elsewhere(room: Room):
+    ada, bob = Guest("Ada"), Guest("Bob")
+    await come(room, ada, bob)
+    room.show_typing("Cy")
+    assert ada.events("typing") == bob.events("typing") == [{"event": "typing", "name": "Cy"}]
+    room.show_typing("Ada", ada)
+    assert len(ada.events("typing")) == 1
+    assert len(bob.events("typing")) == 2
+
+
+async def test_a_room_may_ask_more_of_a_name(room: Room):
+    """A room on several servers does: a name may be taken elsewhere."""
+    room.free = lambda visitor, name: name not in ("Ada", "Ada-2")
+    await come(room, ada := Guest("Ada"))
+    assert room.members[ada] == "Ada-3"
+
+
+async def test_a_closed_room_follows_the_log_no_more(room: Room, log: MemoryLog):
+    await come(room, ada := Guest("Ada"))
+    room.close()
+    await log.append("lobby", [Message("hi")])
+    assert ada.texts == []
+    assert log.of == {}
+
+
+async def test_who_leaves_while_it_is_let_in_is_not_welcomed(log: MemoryLog):
+    """Names may take a while to be had."""
+
+    class Slow(Room):
+        async def admit(self, visitor: Any) -> None:
+            await super().admit(visitor)
+            await asyncio.sleep(0)
+
+    room, ada = Slow("lobby", log), Guest("Ada")
+    await log.append("lobby", [Message("before")])
+    joining = asyncio.create_task(room.join(ada))
+    await asyncio.sleep(0)
+    assert [*room.members] == [ada]
+    room.leave(ada)
+    await joining
+    assert ada.heard == []
+    assert not any(group.channels for group in (*room.audiences.values(), *room.watchers.values()))
+
+
+async def test_rooms_count_all_and_make_rooms_of_their_own_kind():
+    class Kitchen(Room):
+        pass
+
+    class Kitchens(Rooms):
+        def make(self, name: str) -> Room:
+            return Kitchen(name, self.log)
+
+        def sizes(self) -> Mapping[str, int]:
+            return {**super().sizes(), "elsewhere": 7}
+
+    rooms = Kitchens()
+    await come(rooms.enter("here"), Guest("Ada"))
+    assert type(rooms.enter("here")) is Kitchen
+    assert rooms.listing() == {"event": "rooms", "rooms": {"elsewhere": 7, "here": 1}}
+    assert list(rooms.listing()["rooms"]) == ["elsewhere", "here"]
+
+
+async def test_rooms_open_and_close_their_log():
+    done: list[str] = []
+
+    class Noted(MemoryLog):
+        async def open(self) -> None:
+            done.append("open")
+
+        async def close(self) -> None:
+            done.append("close")
+
+    rooms = Rooms(Noted())
+    await rooms.start()
+    await rooms.stop()
+    assert done == ["open", "close"]

@@ -2,16 +2,22 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import psutil
 import pytest
+from redis import Redis
 from websockets.asyncio.client import ClientConnection
 
 from chatkit import server as chatkit_server
 from chatkit.client import ChatClient
 from chatkit.codecs import TRANSIT
+from chatkit.lessons.redis_server import RedisServer
+from chatkit.log import MemoryLog, SqliteLog
 from chatkit.messages import MAX_MESSAGE, ChatkitError
+from chatkit.redis_log import RedisLog
 from chatkit.room import Rooms
 from chatkit.server import (
     CLOSE_TIMEOUT,
@@ -20,7 +26,9 @@ from chatkit.server import (
     PortTakenError,
     codec_named,
     make_app,
+    rooms_at,
 )
+from chatkit.shared import SharedRooms
 from tests.conftest import Join, end_of, hear, members, say, serving, until
 from tests.faults import TIMEOUT, BareClient, close_code
 
@@ -238,3 +246,70 @@ def test_an_app_may_be_given_its_rooms():
     rooms = Rooms()
     rules = make_app(rooms).wildcard_router.rules
     assert {rule.target_kwargs.get("rooms") for rule in rules} == {rooms, None}
+
+
+# Where the rooms are.
+
+
+@pytest.mark.parametrize("address", ["memory", "sqlite:chat.db"])
+def test_rooms_of_a_server_alone(address: str):
+    rooms = rooms_at(address)
+    assert type(rooms) is Rooms
+    assert type(rooms.log) is (MemoryLog if address == "memory" else SqliteLog)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["redis://127.0.0.1:6379/0", "rediss://chat.example.org:6380/1", "unix:///run/redis.sock"],
+)
+def test_rooms_on_redis_are_open_on_all_servers(address: str):
+    rooms = rooms_at(address)
+    assert type(rooms) is SharedRooms
+    assert type(rooms.log) is RedisLog
+    assert ChatServer(0, log=address).log.lasting
+
+
+@pytest.mark.parametrize(
+    "address", ["", "redis", "redis:", "sqlite:", "memory:1", "http://127.0.0.1/", "REDIS://x"]
+)
+def test_no_such_log_is_told_in_one_sentence(address: str):
+    with pytest.raises(ChatkitError, match=r"^There is no log .*: choose memory, sqlite:") as no:
+        ChatServer(0, log=address)
+    assert_one_sentence(no.value)
+
+
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:nonsense/0", "redis://127.0.0.1:70000/0"])
+def test_an_address_of_a_redis_that_is_none_is_told_in_one_sentence(address: str):
+    with pytest.raises(ChatkitError, match="is no address of a Redis") as no:
+        ChatServer(0, log=address)
+    assert "redis://127.0.0.1:6379/0" in str(no.value)
+
+
+def test_without_the_extra_a_log_on_redis_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "redis"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("shared", "redis_link", "redis_log", "redis_roster"):
+        monkeypatch.delitem(sys.modules, f"chatkit.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    with pytest.raises(ChatkitError, match=r"needs more: pip install 'chatkit\[redis\]'") as no:
+        ChatServer(0, log="redis://127.0.0.1:6379/0")
+    assert_one_sentence(no.value)
+    ChatServer(0)  # the others need none
+
+
+def test_a_server_with_another_log_loads_no_redis():
+    code = "import sys; from chatkit import ChatServer; ChatServer(0); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "chatkit.server" in run.stdout.split()
+    assert "redis" not in run.stdout.split()
+
+
+async def test_a_port_that_is_taken_leaves_no_line_to_redis_open(
+    taken_port: int, redis_server: RedisServer
+):
+    server = ChatServer(taken_port, log=redis_server.url)
+    with pytest.raises(PortTakenError):
+        await server.start()
+    with Redis.from_url(redis_server.url) as redis:
+        await until(lambda: len(redis.client_list()) == 1)

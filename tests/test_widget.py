@@ -414,3 +414,57 @@ def test_importing_chatkit_loads_itself_and_a_little_of_the_standard_library():
 def test_a_server_loads_nothing_of_a_notebook():
     loaded = loaded_by("from chatkit import ChatClient, ChatServer, launch")
     assert loaded & {"anywidget", "ipywidgets", "IPython", "traitlets"} == set()
+
+
+# Several addresses of one chat.
+
+DEAD = "http://127.0.0.1:9/"
+
+
+async def test_of_several_addresses_it_takes_one_that_answers(server: ChatServer, make: Make):
+    chat = make([DEAD, server.url], "Ada")
+    await reads(chat, "Connected as Ada")
+    await are_here(server, "Ada")
+
+
+async def test_in_another_room_it_still_knows_all_addresses(server: ChatServer, make: Make):
+    chat = make([DEAD, server.url], "Ada")
+    await reads(chat, "Connected as Ada")
+    browser_says(chat.list, room="python")
+    await becomes(lambda: members(server, "python") == ["Ada"])
+    assert [*chat.client.urls] == [server.url, DEAD]
+
+
+async def test_made_again_with_the_same_addresses_it_takes_the_place_of_the_one_before(
+    server: ChatServer, make: Make
+):
+    first = make([DEAD, server.url], "Ada")
+    await reads(first, "Connected as Ada")  # by now it has another order of them
+    second = make([DEAD, server.url], "Ada")
+    await reads(second, "Connected as Ada")
+    await are_here(server, "Ada")
+    assert first.comm is None
+    third = make([server.url, DEAD], "Ada")
+    await reads(third, "Connected as Ada")
+    await are_here(server, "Ada")
+    assert second.comm is None
+
+
+async def test_other_addresses_are_another_widget(server: ChatServer, make: Make):
+    first = make([DEAD, server.url], "Ada")
+    await reads(first, "Connected as Ada")
+    second = make(server.url, "Ada")
+    await reads(second, "Connected as Ada-2")
+    assert first.comm is not None
+
+
+@pytest.mark.parametrize("urls", [[], [DEAD, "nonsense"]], ids=repr)
+async def test_no_address_or_a_wrong_one_among_others_is_told_of_at_once(urls: Any, make: Make):
+    with pytest.raises(module.ChatkitError, match="no address of a chat"):
+        make(urls)
+
+
+async def test_where_none_answers_it_names_the_one_that_it_tries(make: Make):
+    chat = make([DEAD, "http://127.0.0.1:1/"], "Ada")
+    await reads(chat, "No chat answers at http://127.0.0.1")
+    assert repr(chat) == f"ChatWidget({chat.client.place}): run this cell to chat"
