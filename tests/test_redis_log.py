@@ -332,6 +332,28 @@ async def test_a_room_that_is_left_is_heard_no_more_and_entered_again_goes_on(
     assert other.heard == [(2 * n - 1, f"heard {n}") for n in range(1, 4)] + [(7, "end")]
 
 
+async def test_what_came_while_one_was_away_is_not_told(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+):
+    async with Way(redis_server) as way, Node(redis_server.url, hears_by=way.address) as node:
+        for number, comes_back in ((1, False), (2, True)):
+            way.answering.clear()
+            said = node.log.append("lobby", numbered(number, number))
+            await wait_for(lambda: node.log.stored)
+            node.log.unfollow("lobby", node.hear)
+            assert await said == {}  # nobody is left to be told first
+            if comes_back:
+                await node.come()
+            way.answering.set()
+            await node.say(message("hi"), room="elsewhere")
+            if not comes_back:
+                await node.come()
+        await node.say(*numbered(3, 3))
+        assert node.heard == [(3, "3")]
+        assert node.breaks == 0
+    assert caplog.records == []
+
+
 # Trimming.
 
 
