@@ -23,12 +23,13 @@ WAIT = 2.0  # seconds that the second line waits before it looks up
 RETRY = 0.25  # seconds between two attempts to reach a Redis that is away
 LINES = 8  # connections for questions
 IDENTITY = "chatkit:log"  # the key of which log this is
+RUN = "chatkit:run"  # and of which process of Redis it is in
 MOST = 1000  # entries of a stream that are read at once
 OLDEST = 7  # the first Redis that numbers a stream 1, 2, 3 …
 
 journal = logging.getLogger("chatkit")
 
-RENEW = """#!lua
+RENEW = """#!lua flags=allow-oom
 local identity = redis.call('GET', KEYS[1])
 local broken, last = string.match(ARGV[1], '(.*)%.(.*)')
 local family, generation = string.match(identity or '', '(.*)%.(.*)')
@@ -39,6 +40,12 @@ elseif family == broken and tonumber(generation) <= tonumber(last) then
 end
 redis.call('SET', KEYS[1], identity)
 return identity
+"""
+
+NOTE = """#!lua flags=allow-oom
+local before = redis.call('GET', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1])
+return before
 """
 
 Position = tuple[int, int]  # of an entry in its stream; the log's are (0, 1), (0, 2), (0, 3) …
@@ -105,6 +112,8 @@ class RedisLink:
             if int(version.split(".")[0]) < OLDEST:
                 raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
             await self.renew()
+            if await self.is_another() and not await self.keeps_all():
+                await self.renew(self.identity)  # who knew what was told has died with it
         except (RedisError, OSError, LogError) as error:
             await self.close()
             raise ChatkitError(
@@ -160,6 +169,21 @@ class RedisLink:
         identity: bytes = await self.ask(RENEW, [IDENTITY], broken, secrets.token_hex(8))
         self.identity = identity.decode()
 
+    async def is_another(self) -> bool:
+        """Note which process this Redis is, and return whether it was another one until now."""
+        with self.answering():
+            run = str((await self.redis.info("server")).get("run_id"))
+        before: bytes | None = await self.ask(NOTE, [RUN], run)
+        return before not in (None, run.encode())
+
+    async def keeps_all(self) -> bool:
+        """Return whether this Redis says that what it confirmed outlives any crash."""
+        try:
+            settings = await self.redis.config_get("append*")
+        except RedisError:  # it may not be asked
+            return False
+        return (settings["appendonly"], settings["appendfsync"]) == ("yes", "always")
+
     def follow(self, stream: str, after: Position, hear: Hearer) -> None:
         """Have a function called with all that comes to a stream after a position."""
         self.positions[stream], self.hearers[stream] = after, hear
@@ -190,6 +214,7 @@ class RedisLink:
                 if not self.sure:
                     for look in self.on_return:
                         await look()
+                    await self.is_another()
                     self.sure = True
                 if away:
                     journal.warning("Redis answers again")

@@ -61,12 +61,12 @@ class SharedRoom(Room):
             case "typing":
                 self.show_typing(name)
             case _:
-                super().announce(event, name)
+                Room.announce(self, event, name)
 
     def announce(self, event: str, name: str) -> None:
         """Tell who has joined or left here, unless the same one is elsewhere: it has only moved."""
         if name not in self.others.elsewhere:
-            super().announce(event, name)
+            Room.announce(self, event, name)
 
     def presence(self) -> dict[str, Any]:
         """Return who is here and elsewhere, by name as far as that makes sense, and how many."""
