@@ -207,6 +207,7 @@ class RedisRoster:
         self.sizes: dict[str, int] = {}
         self.stale = False  # Redis may know other things than what we told it
         self.leaving = False
+        self.mending = asyncio.Lock()
         self.lock = asyncio.Lock()  # what we tell arrives in the order in which we tell it
         link.on_return.append(self.doubt)
 
@@ -229,17 +230,25 @@ class RedisRoster:
         self.stale = True
 
     async def live(self) -> None:
-        """Give signs of life, and set right what may be wrong."""
+        """Give signs of life, and have set right what may be wrong; a crowd takes a while."""
         while not self.leaving:
             try:
                 await self.beat()
-                if self.stale:
-                    self.stale = False
-                    for room in tuple(self.rooms):
-                        await self.renew(room)
+                if self.stale and not self.mending.locked():
+                    self.link.do(self.mend())
             except LogError:
                 self.stale = True  # the link says when Redis is back
             await asyncio.sleep(BEAT)
+
+    async def mend(self) -> None:
+        """Write down again who is here, and read again who is elsewhere, room by room."""
+        async with self.mending:
+            self.stale = False
+            try:
+                for room in tuple(self.rooms):
+                    await self.renew(room)
+            except LogError:
+                self.stale = True
 
     async def beat(self) -> None:
         """Give a sign of life; strike out servers that gave none for long."""
@@ -325,15 +334,19 @@ class RedisRoster:
                 await self.ask(TELL, room, seat, "typing")
 
     async def renew(self, room: str) -> None:
-        """Write down again who is here, and read again who is elsewhere."""
-        async with self.lock:
-            if there := self.rooms.get(room):
+        """Read again who is elsewhere, and write down again who is here."""
+        if there := self.rooms.get(room):
+            async with self.lock:
                 await self.read(room, there)
-                for seat in tuple(there.here.values()):
-                    held = await self.ask(CLAIM, room, seat)
-                    if held:
-                        there.add(read_seat(held))
-                        there.drop(seat)
+            for seat in tuple(there.here.values()):
+                await self.reclaim(room, there, seat)
+
+    async def reclaim(self, room: str, there: Attendance, seat: Seat) -> None:
+        """Write down again who is here, or drop who has lost the name meanwhile."""
+        async with self.lock:  # anew for each, so that who comes now need not wait for all
+            if there.here.get(seat.name) is seat and (held := await self.ask(CLAIM, room, seat)):
+                there.add(read_seat(held))
+                there.drop(seat)
 
     async def read(self, room: str, there: Attendance) -> None:
         """Read who is in a room, and follow its news from there."""

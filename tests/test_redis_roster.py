@@ -399,6 +399,20 @@ async def test_a_claim_of_a_server_that_nobody_knows_can_be_struck_out(
     await soon(lambda: a.elsewhere == [])
 
 
+async def test_signs_of_life_go_on_while_a_crowd_is_told_again(site: Callable, redis: Redis):
+    a, b = await site(), await site()
+    await b.claim("Bob")
+    await a.claim("Ada")
+    await soon(lambda: b.elsewhere == ["Ada"])
+    async with a.roster.lock, asyncio.timeout(PATIENCE):  # as if that took long
+        a.roster.stale = True
+        last = await redis.zscore(SERVERS, a.roster.server) + 1000 * LIFE
+        while await redis.zscore(SERVERS, a.roster.server) < last:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert b.heard == [("joined", "Ada")]
+    await soon(lambda: not a.roster.stale and not a.roster.mending.locked())
+
+
 async def test_what_redis_forgot_is_told_again(site: Callable, redis: Redis):
     a, b = await site(), await site()
     await b.claim("Bob")
