@@ -52,7 +52,8 @@ def serve(
         str, typer.Option(help="Messages a second that one connection may send, or off.")
     ] = f"{RATE:g}",
     per_address: Annotated[
-        str, typer.Option(help="Connections that may come from one address, or off.")
+        str,
+        typer.Option(help="Connections that may come from one address, or off: so behind a proxy."),
     ] = f"{PER_ADDRESS}",
 ) -> None:
     """Serve the chat until Ctrl-C or SIGTERM."""

@@ -195,7 +195,8 @@ async def test_however_a_room_is_written_it_is_the_one_in_its_own_cell(two: Cell
             for spelling in spellings + encoded * (room == "lobby"):
                 async with connect(socket_url(two, spelling % room)) as talker:
                     await talker.send(f'{{"message": "{spelling}"}}')
-                    assert (await hear(listener))["message"] == spelling
+                    heard = await asyncio.wait_for(hear(listener), PATIENCE)
+                    assert heard["message"] == spelling
 
 
 async def test_rooms_of_both_cells_are_open_at_once_and_heard_apart(two: Cells):

@@ -15,7 +15,7 @@ from chatkit.redis_roster import ROOMS, SERVERS
 def forget(address: str, room: str) -> None:
     """Delete all that a Redis knows of a room; one that does not answer is let be.
 
-    What is left is the log's identity, and for a minute the streams that wake servers.
+    What is left says which log it is, and for a minute there are the streams that wake servers.
     """
     with ThreadPoolExecutor(1) as thread:  # a cell's loop is running already
         thread.submit(asyncio.run, delete(address, room)).result()
