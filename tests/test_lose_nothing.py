@@ -124,7 +124,7 @@ async def test_a_client_that_comes_too_late_says_so_and_has_the_rest(forgetful: 
         proxy.cut_unnoticed()
         await until(lambda: ada.state == "cut off")
         await forgetful.log.append("lobby", numbered(2, 20))
-        ada.url = forgetful.url
+        ada.urls[0] = forgetful.url
         assert [(await anext(ada)).id for _ in range(5)] == [16, 17, 18, 19, 20]
     assert told == [GONE]
 

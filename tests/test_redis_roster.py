@@ -22,6 +22,7 @@ from chatkit.redis_roster import (
     ROOMS,
     SERVERS,
     TELL,
+    Attendance,
     RedisRoster,
     Seat,
     names_of,
@@ -516,6 +517,29 @@ async def test_news_go_on_after_a_silence_in_which_redis_forgot_them(site: Calla
     await soon(lambda: b.elsewhere == [])
 
 
+async def test_news_are_numbered_without_gaps(site: Callable, redis: Redis):
+    a = await site()
+    for n in range(5):
+        await a.claim(f"guest-{n}")
+        before = await redis.time()
+        while await redis.time() < (before[0], before[1] + 2000):  # two milliseconds
+            pass
+    news = [at.decode().split("-") for at, _ in await redis.xrange(news_of("lobby"))]
+    assert len({era for era, _ in news}) == 1
+    assert [number for _, number in news] == ["0", "1", "2", "3", "4"]
+
+
+async def test_after_the_end_there_is_no_sign_of_life(site: Callable, redis: Redis):
+    a, b = await site(), await site()
+    await a.claim("Ada")
+    await a.roster.close()
+    last = await redis.zscore(SERVERS, b.roster.server) + 5000 * BEAT
+    async with asyncio.timeout(PATIENCE):
+        while await redis.zscore(SERVERS, b.roster.server) < last:
+            assert await redis.zscore(SERVERS, a.roster.server) in (0, None)
+            await asyncio.sleep(0.01)
+
+
 async def test_news_do_not_pile_up(site: Callable, redis: Redis):
     a = await site()
     await a.claim("Ada")
@@ -604,6 +628,17 @@ async def test_any_name_can_be_written_down(name: str, site: Callable, redis: Re
     a.release(name)
     await soon(lambda: b.elsewhere == [])
     assert await redis.hlen(names_of("lobby")) == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "follows"),
+    [((7, 4), True), ((7, 5), False), ((7, 3), False), ((8, 0), True), ((8, 1), False)],
+)
+def test_news_that_follow_each_other(at: tuple[int, int], follows: bool):
+    there = Attendance(lambda *news: None)
+    there.at = (7, 3)
+    assert there.follows(at) is follows
+    assert there.at == at
 
 
 def test_a_seat_is_read_as_it_was_written():

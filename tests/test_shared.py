@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from chatkit.codecs import JSON
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.messages import ChatkitError, Message
-from chatkit.redis_roster import ROOMS, names_of
+from chatkit.names import looks
+from chatkit.redis_roster import ROOMS, Seat, names_of
 from chatkit.room import LISTED, MAX_ROOMS
 from chatkit.server import ChatServer
 from chatkit.shared import SharedRooms
@@ -289,6 +290,18 @@ async def test_no_more_than_a_hundred_are_named_and_all_are_counted(serve: Serve
         for guest in tuple(room.members):
             room.leave(guest)
     await soon(lambda: here.presence()["count"] == there.presence()["count"] == 0)
+
+
+async def test_who_is_moving_is_named_and_counted_once(serve: Serve):
+    room = (await serve()).rooms.enter("lobby")
+    for guest in (guests := [Guest("Ada"), Guest("Bob")]):
+        await room.join(guest)
+    for name in ("Ada", "Cy"):
+        room.others.add(Seat("another", name, "", tuple(looks(name))))
+    assert room.presence() == {"members": ["Ada", "Bob", "Cy"], "count": 3}
+    assert guests[0].events("joined")[-1]["name"] == "Cy"
+    for guest in guests:
+        room.leave(guest)
 
 
 async def test_a_server_that_dies_takes_its_people_along(serve: Serve, come: Callable):
