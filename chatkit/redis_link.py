@@ -108,9 +108,7 @@ class RedisLink:
     async def open(self) -> None:
         """Make sure that a Redis answers, and begin to listen; else raise ChatkitError."""
         try:
-            version = str((await self.redis.info("server")).get("redis_version", 0))
-            if int(version.split(".")[0]) < OLDEST:
-                raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
+            await self.check_version()
             await self.renew()
             if await self.is_another() and not await self.keeps_all():
                 await self.renew(self.identity)  # who knew what was told has died with it
@@ -124,6 +122,12 @@ class RedisLink:
             await self.close()
             raise
         self.do(self.listen())
+
+    async def check_version(self) -> None:
+        """Raise ChatkitError if this Redis can not number a stream 1, 2, 3 … yet."""
+        version = str((await self.redis.info("server")).get("redis_version", 0))
+        if int(version.split(".")[0]) < OLDEST:
+            raise ChatkitError(f"Redis {OLDEST} or newer is needed, and this is {version}.")
 
     async def close(self) -> None:
         """Hang up both lines."""
@@ -212,10 +216,7 @@ class RedisLink:
                 if away:  # lines for questions that wait for the next one were cut, too
                     await self.redis.connection_pool.disconnect(inuse_connections=False)
                 if not self.sure:
-                    for look in self.on_return:
-                        await look()
-                    await self.is_another()
-                    self.sure = True
+                    await self.make_sure()
                 if away:
                     journal.warning("Redis answers again")
                     away = False
@@ -229,6 +230,13 @@ class RedisLink:
                 journal.exception("what Redis sent was not understood")
                 self.sure = False
                 await asyncio.sleep(RETRY)
+
+    async def make_sure(self) -> None:
+        """Have all look whether what they know is still true."""
+        for look in self.on_return:
+            await look()
+        await self.is_another()
+        self.sure = True
 
     async def hear(self) -> None:
         """Wait until something comes to a stream, or a while, and hand on what came.
