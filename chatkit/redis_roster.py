@@ -353,7 +353,7 @@ class RedisRoster:
         data, newest = await self.ask(READ, room)
         seats = set(map(read_seat, data))
         for seat in seats:
-            if seat.server == self.server and seat not in there.here.values():
+            if seat.server == self.server and there.here.get(seat.name) != seat:
                 await self.ask(RELEASE, room, seat)
         others = {seat for seat in seats if seat.server != self.server}
         for seat in {*there.elsewhere.values()} - others:
