@@ -73,6 +73,15 @@ class Node:
         self.log.follow("lobby", self.hear)
         await self.log.span("lobby")
 
+    async def come_again(self) -> None:
+        """Follow the lobby as soon as Redis is there."""
+        while True:
+            try:
+                return await self.come()
+            except LogError:
+                self.log.unfollow("lobby", self.hear)
+                await asyncio.sleep(0.01)
+
     def hear(self, messages: Sequence[Message]) -> None:
         self.heard += brief(messages)
 
@@ -237,6 +246,7 @@ async def test_a_double_is_confirmed_when_its_message_has_been_told_here(redis_s
         again = asyncio.ensure_future(other.say(message("hi", "k")))
         await wait_for(lambda: other.log.stored)
         assert (other.heard, again.done()) == ([], False)
+        assert (await other.everything(), await other.log.span("lobby")) == ([], (1, 0))
         way.answering.set()
         assert [*await again] == ["k"]
         assert other.heard == [(1, "hi")]
@@ -564,6 +574,19 @@ async def test_flushing_is_seen_where_nobody_writes(pair: tuple[Node, Node]):
     assert one.log.identity == other.log.identity
 
 
+async def test_a_break_that_is_found_twice_is_one_and_who_stays_hears_on(pair: tuple[Node, Node]):
+    heard: Told = []
+    one, _ = pair
+    one.log.follow("kitchen", lambda messages: heard.extend(brief(messages)))
+    await one.say(*numbered(1, 3), room="kitchen")
+    before = one.log.identity
+    await one.link.redis.flushall()
+    await asyncio.gather(*(one.log.begin_again(before) for _ in range(3)))
+    await one.say(message("anew"), room="kitchen")
+    assert heard == [*count(3), (1, "anew")]
+    assert one.breaks == 1
+
+
 async def test_a_redis_that_was_rolled_back_gives_no_id_twice_without_a_word():
     with RedisServer("rdb") as redis, asking(redis) as client:
         async with Node(redis.url) as one, Node(redis.url) as other:
@@ -589,23 +612,49 @@ async def test_a_redis_that_was_rolled_back_gives_no_id_twice_without_a_word():
 
 @pytest.mark.parametrize("more", [2, 5], ids=["fewer than were told", "more than were told"])
 async def test_who_returns_sees_that_others_went_on_from_an_older_state(more: int):
-    with RedisServer("rdb") as redis, asking(redis) as client:
-        async with Way(redis) as way, Node(way.address) as away:
-            before = away.log.identity
-            await away.say(*numbered(1, 3))
-            client.save()
-            await away.say(*numbered(4, 6))
-            with way.closed():
-                redis.restart()
-                async with Node(redis.url) as new:
-                    for number in range(more):
-                        await new.say(message(f"other {number}"))
-                    assert new.log.identity == before
-                    way.port = redis.port
-                    await wait_for(lambda: away.breaks and new.breaks)
-                    assert away.log.identity == new.log.identity != before
-                    assert away.heard == count(6)
-                    assert len(new.heard) == more
+    async with AsyncExitStack() as stack:
+        redis = stack.enter_context(RedisServer("rdb"))
+        client = stack.enter_context(asking(redis))
+        way = await stack.enter_async_context(Way(redis))
+        away = await stack.enter_async_context(Node(way.address))
+        other = await stack.enter_async_context(Node(redis.url))
+        before = away.log.identity
+        other.log.unfollow("lobby", other.hear)  # it does not know how far the lobby was
+        await away.say(*numbered(1, 3))
+        client.save()
+        await away.say(*numbered(4, 6))
+        with way.closed():
+            redis.restart()
+            await other.come_again()
+            for number in range(more):
+                await other.insist(message(f"other {number}", f"other {number}"))
+            assert other.log.identity == before
+        await wait_for(lambda: away.breaks and other.breaks)
+        assert away.log.identity == other.log.identity != before
+        assert away.heard == count(6)
+        assert [number for number, _ in other.heard] == [*range(4, 4 + more)]
+
+
+@pytest.mark.parametrize("persistence", ["rdb", "always"])
+async def test_who_starts_after_a_crash_knows_whether_something_may_be_gone(persistence: str):
+    with RedisServer(persistence) as redis, asking(redis) as client:
+        async with Node(redis.url) as node:
+            before = node.log.identity
+            await node.say(*numbered(1, 3))
+            if persistence == "rdb":
+                client.save()
+            await node.say(*numbered(4, 6))
+        async with Node(redis.url) as node:  # nothing has happened to Redis
+            assert node.log.identity == before
+        redis.restart()
+        for _ in range(2):
+            async with Node(redis.url) as node:
+                await node.say(message("more"))
+                if persistence == "always":
+                    assert node.log.identity == before
+                else:
+                    assert node.log.identity.endswith(".2")
+                    assert await node.log.common("lobby", before) == 3
 
 
 async def test_who_writes_before_it_has_looked_is_refused(redis_server: RedisServer):
@@ -620,6 +669,21 @@ async def test_who_writes_before_it_has_looked_is_refused(redis_server: RedisSer
             assert redis.xlen("chatkit:room:lobby") == 0
         await wait_for(lambda: node.breaks)
         assert node.log.identity != before
+
+
+async def test_who_has_not_heard_of_the_new_generation_may_not_write(redis_server: RedisServer):
+    async with (
+        Node(redis_server.url) as one,
+        Way(redis_server) as way,
+        Node(redis_server.url, hears_by=way.address) as late,
+    ):
+        way.answering.clear()
+        await one.log.begin_again(one.log.identity)
+        with pytest.raises(LogError):
+            await late.say(message("hi"), room="kitchen")
+        assert await one.everything("kitchen") == []
+        await wait_for(lambda: late.breaks)
+        assert late.log.identity == one.log.identity
 
 
 # Redis is there, but does not answer, or refuses.
