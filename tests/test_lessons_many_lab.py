@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from chatkit.lessons import check
 from chatkit.lessons import many_lab as lab
+from chatkit.lessons.failure_lab import until
 from chatkit.lessons.speed_lab import Lines
 from chatkit.log import MemoryLog
 from chatkit.messages import ChatkitError
@@ -197,6 +198,39 @@ async def test_rooms_are_in_the_cells_that_they_were_sent_to(redis: lab.LessonRe
     said = await lab.spread(redis, ["a", "bb", "ccc"], cell_of)
     assert repr(said) == "cell 0: bb\ncell 1: a, ccc"
     assert isinstance(said, Lines)
+
+
+def press(hands: lab.TwoServers, words: str) -> None:
+    """Click one of the handles."""
+    next(button for button in hands.children[0].children if button.description == words).click()
+
+
+async def test_the_handles_kill_and_start_and_the_widget_moves_on(redis: lab.LessonRedis):
+    hands = await lab.two_servers(redis)
+    assert isinstance(hands, lab.TwoServers)
+    client = hands.chat.client
+    assert await until(lambda: "the widget talks to server 1" in hands.state.value)
+    press(hands, "kill -9 server 1")
+    assert await until(lambda: "the widget talks to server 2" in hands.state.value)
+    assert "Server 1 has been killed; Server 2 runs; Redis runs" in hands.state.value
+    press(hands, "kill -9 Redis")
+    assert "Redis has been killed" in hands.state.value
+    await client.send("while Redis is away")
+    press(hands, "Start Redis")
+    await client.confirmed()
+    press(hands, "Start server 1")
+    assert await until(lambda: "Server 1 runs" in hands.state.value)
+    redis.stop()
+    assert not any(server.runs for server in hands.servers)
+    assert not lab.alive(hands.redis)
+
+
+async def test_handles_that_are_shown_again_take_the_place_of_those_before(redis: lab.LessonRedis):
+    before = await lab.two_servers(redis)
+    after = await lab.two_servers(redis)
+    assert isinstance(before, lab.TwoServers)
+    assert redis.hands is after
+    assert not lab.alive(before.redis)
 
 
 # The checks.
