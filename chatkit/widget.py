@@ -158,6 +158,8 @@ class ChatWidget(ipywidgets.VBox):
     def show_message(self, message: Message) -> None:
         """Show a message; it is no longer on its way, and its sender has typed it."""
         self.list.add(message)
+        if message.key in [waiting["key"] for waiting in self.list.pending]:
+            self.show_state(self.client.state)  # the server has it, whatever it said before
         self.show_pending(but=message.key)
         self.presence.stop_typing(message.name)
 

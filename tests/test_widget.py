@@ -258,6 +258,33 @@ async def test_a_text_that_the_server_will_never_take_comes_back(make: Make):
         await left(chat)
 
 
+async def test_an_objection_goes_when_the_message_is_confirmed_after_all(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("chatkit.client.RETRY_WAIT", 0.01)
+    may_store = asyncio.Event()
+
+    async def store_later(socket: ServerConnection) -> None:
+        await socket.send(json.dumps({"event": "welcome", "name": "Ada", "room": "lobby"}))
+        async for text in socket:
+            frame = json.loads(text)
+            if may_store.is_set() and "message" in frame:
+                await socket.send(json.dumps(frame | {"id": 1, "name": "Ada", "time": 1.5}))
+            elif "message" in frame:
+                no = {"error": "log_unavailable", "detail": "Not now.", "key": frame["key"]}
+                await socket.send(json.dumps(no))
+
+    async with their_server(store_later) as (_, url):
+        chat = make(url, "Ada")
+        await reads(chat, "Connected as Ada")
+        press_enter(chat.input, "hello")
+        await reads(chat, "Not now.")
+        may_store.set()
+        await reads(chat, "Connected as Ada")
+        await shows(chat, "hello")
+        await left(chat)
+
+
 async def test_it_shows_who_is_here_who_comes_and_goes_and_who_types(
     server: ChatServer, make: Make
 ):
