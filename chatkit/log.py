@@ -20,6 +20,7 @@ from chatkit.messages import ChatkitError, FrameError, Message
 
 KEPT = 1000  # messages a room that a MemoryLog keeps
 MAX_WAITING = 10_000  # messages that wait to be kept; past it senders are told
+SHARED = ("redis://", "rediss://", "unix://")  # so begin the addresses of logs of many servers
 LOCK_TIMEOUT = 2.0  # seconds to wait for another program that has locked the database
 
 journal = logging.getLogger("chatkit")

@@ -25,7 +25,7 @@ from chatkit.codecs import CODECS, JSON, Codec
 from chatkit.gate import PER_ADDRESS, RATE, Gate, is_loopback
 from chatkit.handlers import ChatSocket, Health, page_routes
 from chatkit.links import behind_hub, page_link, proxy_path
-from chatkit.log import open_log
+from chatkit.log import SHARED, open_log
 from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.room import Rooms
 
@@ -91,7 +91,7 @@ def rooms_at(address: str) -> Rooms:
     Rooms on Redis are open on all servers that name the same one. Raise ChatkitError for anything
     else.
     """
-    if not address.startswith(("redis://", "rediss://", "unix://")):
+    if not address.startswith(SHARED):
         return Rooms(open_log(address))
     try:
         from chatkit.shared import SharedRooms

@@ -45,7 +45,7 @@ ARROWS = {
     "lab": "paths",
     "doctor": "server client messages paths",
     "bench.load": "wire",
-    "bench.contestants": "messages",
+    "bench.contestants": "log messages",
     "bench.cells": "bench.load limits messages",
     "bench.tidy": "log redis_link redis_log redis_roster",
     "bench.contest": "bench.cells bench.contestants bench.load bench.tidy messages",

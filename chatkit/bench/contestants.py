@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 import chatkit
+from chatkit.log import SHARED
 from chatkit.messages import ChatkitError
 
 PEERS = Path(__file__).parent / "peers"
@@ -29,7 +30,6 @@ MODULES = {  # a contestant that is a Python program: its module among the peers
 }
 BARE = {"bare-c": "delivery", "bare-c-turn": "turn"}  # the argument of the program in C
 KNOWN = ("chatkit", *MODULES, "ws", *BARE)
-SHARED = ("redis://", "rediss://", "unix://")  # a log there may have several servers
 START_LIMIT = 60.0  # seconds that a compiler or Node may take
 
 
