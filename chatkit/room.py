@@ -61,10 +61,9 @@ class Room:
         await self.admit(visitor)
         oldest, newest = await self.log.span(self.name)
         self.newest = max(self.newest, newest)
-        entry = visitor.entry
-        same = entry.log in ("", self.log.identity) and (entry.since or 0) <= newest
-        common = newest if same else await self.log.common(self.name, entry.log)
-        after, missed = where_to_start(entry, oldest, newest, min(common, newest))
+        same = visitor.entry.log in ("", self.log.identity) and (visitor.entry.since or 0) <= newest
+        common = newest if same else await self.log.common(self.name, visitor.entry.log)
+        after, missed = where_to_start(visitor.entry, oldest, newest, min(common, newest))
         self.welcome(visitor, missed or not same)
         await self.catch_up(visitor, after)
 
