@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
@@ -14,15 +13,13 @@ from typing import Any, NamedTuple
 from chatkit.log import LogError
 from chatkit.names import looks
 from chatkit.redis_link import Entry, Position, RedisLink, position
+from chatkit.room import LISTED
 
 BEAT = 2.0  # seconds between two signs of life of a server
 LIFE = 6.0  # seconds without one after which it counts as dead
 SERVERS = "chatkit:servers"  # when each server gave its last sign of life, by the clock of Redis
 ROOMS = "chatkit:rooms"  # how many are in each room
-LISTED = 100  # rooms, the fullest first
 NEWS = 1000  # entries of a room's news that are kept, about
-
-journal = logging.getLogger("chatkit")
 
 # Presence takes little room and goes on where there is none left for messages: allow-oom.
 CLOCK = f"""#!lua flags=allow-oom

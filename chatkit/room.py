@@ -200,9 +200,14 @@ class Room:
         """Return whether some in these groups have not been told yet what others have."""
         return any(group.rounds for group in groups.values())
 
+    @property
+    def count(self) -> int:
+        """Return how many are here."""
+        return len(self.members)
+
     def presence(self) -> dict[str, Any]:
         """Return who is here, by name as far as that makes sense, and how many."""
-        return {"members": [*islice(self.members.values(), LISTED)], "count": len(self.members)}
+        return {"members": [*islice(self.members.values(), LISTED)], "count": self.count}
 
     def notify(
         self,
@@ -284,7 +289,7 @@ class Rooms:
 
     def sizes(self) -> Mapping[str, int]:
         """Return how many are in each room."""
-        return {room.name: len(room.members) for room in self.open.values()}
+        return {room.name: room.count for room in self.open.values()}
 
     @property
     def visitors(self) -> list[Visitor]:

@@ -68,19 +68,20 @@ class SharedRoom(Room):
         if name not in self.others.elsewhere:
             Room.announce(self, event, name)
 
+    @property
+    def count(self) -> int:
+        """Return how many are here and elsewhere; who moves is in both for a moment."""
+        return len(self.members) + len(self.others.elsewhere) - len(self.others.moving)
+
     def presence(self) -> dict[str, Any]:
         """Return who is here and elsewhere, by name as far as that makes sense, and how many."""
-        here, elsewhere = self.members, self.others.elsewhere
-        moving = self.others.moving  # they are in both for a moment
-        others = (name for name in elsewhere if name not in moving)
-        return {
-            "members": [*islice(chain(here.values(), others), LISTED)],
-            "count": len(here) + len(elsewhere) - len(moving),
-        }
+        others = (name for name in self.others.elsewhere if name not in self.others.here)
+        named = islice(chain(self.members.values(), others), LISTED)
+        return {"members": [*named], "count": self.count}
 
     def close(self) -> None:
         """Follow neither log nor roster any more."""
-        self.log.unfollow(self.name, self.hear)
+        Room.close(self)
         self.roster.unfollow(self.name)
 
 
@@ -114,8 +115,7 @@ class SharedRooms(Rooms):
 
     def sizes(self) -> Mapping[str, int]:
         """Return how many are in each room, on all servers."""
-        here = {room.name: room.presence()["count"] for room in self.open.values()}
-        return {**self.roster.sizes, **here}
+        return {**self.roster.sizes, **Rooms.sizes(self)}
 
     def begin_again(self) -> None:
         """Have everyone come back, because what they were told is not in the log any more."""

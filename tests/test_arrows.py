@@ -35,7 +35,7 @@ ARROWS = {
     "room": "broadcaster codecs log messages names wire",
     "redis_link": "log messages",
     "redis_log": "log messages redis_link",
-    "redis_roster": "log names redis_link",
+    "redis_roster": "log names redis_link room",
     "shared": "log redis_link redis_log redis_roster room",
     "handlers": "room codecs gate log messages paths wire",
     "server": "handlers room shared codecs gate links log messages",
