@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from chatkit.client import ChatClient
+from chatkit.codecs import JSON
 from chatkit.handlers import PING_INTERVAL
 from chatkit.redis_log import stream_of
 from tests import proxy
-from tests.conftest import hear
+from tests.conftest import hear, hear_event
 from tests.proxy import Cells
 
 PATIENCE = 30  # seconds in which all that is under way has arrived
@@ -59,6 +60,14 @@ async def until(true: object) -> None:
 
 def socket_url(cells: Cells, query: str = "") -> str:
     return f"ws://127.0.0.1:{cells.port}/ws{query}"
+
+
+@asynccontextmanager
+async def listening(url: str) -> AsyncIterator[ClientConnection]:
+    """A client that is in its room: one that speaks no subprotocol could not know when it is."""
+    async with connect(url, subprotocols=[JSON.subprotocol]) as client:
+        await hear_event(client, "welcome")
+        yield client
 
 
 async def refusal(url: str, **options: str) -> tuple[int, str]:
@@ -191,7 +200,7 @@ async def test_however_a_room_is_written_it_is_the_one_in_its_own_cell(two: Cell
     spellings = ["?room=%s", "?ROOM=%s", "?room=%s&room=other", "?name=a&room=%s&last=0"]
     encoded = ["?%%72oom=%s"]  # nginx sees no room in this, so it is the lobby
     for room in ("lobby", *ROOMS[:4]):
-        async with connect(socket_url(two, f"?room={room}")) as listener:
+        async with listening(socket_url(two, f"?room={room}")) as listener:
             for spelling in spellings + encoded * (room == "lobby"):
                 async with connect(socket_url(two, spelling % room)) as talker:
                     await talker.send(f'{{"message": "{spelling}"}}')

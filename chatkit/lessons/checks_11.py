@@ -11,10 +11,11 @@ from unittest.mock import patch
 from chatkit.client import ChatClient
 from chatkit.lessons.checking import NotYetError, exercise, returned
 from chatkit.lessons.failure_lab import Line, until
-from chatkit.lessons.many_lab import RoomsServer, shared_rooms, without_redis_py
+from chatkit.lessons.many_lab import RoomsServer, without_redis_py
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.messages import ChatkitError
 from chatkit.room import Rooms
+from chatkit.server import rooms_at
 
 PATIENCE = 2.0  # seconds in which what is said on loopback has long arrived
 GONE = 3.5  # seconds in which who was with a dead server has to be gone: three, and a bit
@@ -78,7 +79,7 @@ def rooms_with(url: str, life: float) -> Rooms:
     """Return rooms on a Redis for which a server is dead after so many seconds of silence."""
     from chatkit.redis_roster import LIFE
 
-    rooms: Any = shared_rooms(url)
+    rooms: Any = rooms_at(url)
     ask = rooms.link.ask
 
     async def ask_with(script: str, keys: Sequence[str], *values: str | int) -> Any:

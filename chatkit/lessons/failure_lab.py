@@ -10,8 +10,9 @@ import atexit
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ipywidgets import HTML, Button, HBox, VBox
+from ipywidgets import HTML, Button, HBox, VBox, Widget
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from chatkit.client import ChatClient, socket_url
@@ -561,24 +562,15 @@ async def five_messages(room: type[Room]) -> list[int]:
     return visitor.ids
 
 
-class Handles(VBox):
-    """A chat whose line can be cut, and whose server can be killed, with a click."""
+class Panel(VBox):
+    """A row of handles to click, a line that says how things are, and what they are about."""
 
-    def __init__(self, server: ServerProcess, line: Line, name: str = "Ada") -> None:
-        self.server = server
-        self.line = line
-        self.chat = ChatWidget(line.url, name)
+    def __init__(self, pulls: Mapping[str, Callable[[], object]], about: Widget) -> None:
         self.state = HTML()
-        pulls: dict[str, Callable[[], object]] = {
-            "Cut the line": line.cut,
-            "Mend the line": line.mend,
-            "kill -9 the server": server.kill,
-            "Start the server": self.start,
-        }
         buttons = [Button(description=words) for words in pulls]
         for button, pull in zip(buttons, pulls.values(), strict=True):
             button.on_click(self.pulled(pull))
-        super().__init__([HBox(buttons), self.state, self.chat])
+        super().__init__([HBox(buttons), self.state, about])
         self.show()
 
     def pulled(self, pull: Callable[[], object]) -> Callable[[Button], None]:
@@ -590,11 +582,31 @@ class Handles(VBox):
 
         return click
 
-    def start(self) -> None:
-        """Start the server again, unless it runs."""
-        if not self.server.runs:
-            self.starting = asyncio.create_task(self.server.start())
+    def start(self, server: ServerProcess) -> None:
+        """Start a server again, unless it runs."""
+        if not server.runs:
+            self.starting = asyncio.create_task(server.start())
             self.starting.add_done_callback(lambda _: self.show())
+
+    def show(self) -> None:
+        """Show how things are."""
+        raise NotImplementedError
+
+
+class Handles(Panel):
+    """A chat whose line can be cut, and whose server can be killed, with a click."""
+
+    def __init__(self, server: ServerProcess, line: Line, name: str = "Ada") -> None:
+        self.server = server
+        self.line = line
+        self.chat = ChatWidget(line.url, name)
+        pulls: dict[str, Callable[[], object]] = {
+            "Cut the line": line.cut,
+            "Mend the line": line.mend,
+            "kill -9 the server": server.kill,
+            "Start the server": partial(self.start, server),
+        }
+        super().__init__(pulls, self.chat)
 
     def show(self) -> None:
         """Show how line and server are."""

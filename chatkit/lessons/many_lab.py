@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from ipywidgets import HTML, Button, HBox, Layout, VBox
+from ipywidgets import HTML, HBox, Layout
 
 from chatkit.client import MISSED, ChatClient
-from chatkit.lessons.failure_lab import ServerProcess, Tally, until
+from chatkit.lessons.failure_lab import Panel, ServerProcess, Tally, until
 from chatkit.lessons.pictures import Drawing
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.lessons.side_by_side import STYLE, half
@@ -36,7 +36,7 @@ from chatkit.links import page_link
 from chatkit.log import Log
 from chatkit.messages import ChatkitError, Message
 from chatkit.room import Rooms
-from chatkit.server import ChatServer, make_app
+from chatkit.server import ChatServer, make_app, rooms_at
 from chatkit.widget import ChatWidget
 
 PLAY, EXPERIMENTS, LIVE = 0, 1, 2  # databases of one Redis; they don't mix
@@ -88,6 +88,12 @@ class LessonRedis:
         assert self.server is not None
         return f"{self.server.url.rpartition('/')[0]}/{database}"
 
+    async def emptied(self) -> str:
+        """Empty the database for experiments, and return its address."""
+        async with self.client(EXPERIMENTS) as client:
+            await client.flushdb()
+        return self.url(EXPERIMENTS)
+
     @asynccontextmanager
     async def client(self, database: int) -> AsyncIterator[Any]:
         """Yield a client of redis-py that takes bytes for text."""
@@ -112,8 +118,8 @@ class LessonRedis:
         """Return what an experiment does with a client of an empty database."""
         if not self.server:
             return MISSING
+        await self.emptied()
         async with self.client(EXPERIMENTS) as client:
-            await client.flushdb()
             return await experiment(client, *args)
 
     def stop(self) -> Self:
@@ -244,9 +250,7 @@ class RoomsServer(ChatServer):
 @on_redis
 async def roll_call_with(redis: LessonRedis, rooms: Callable[[str], Rooms]) -> Lines:
     """Call the roll at two servers that share a Redis."""
-    async with redis.client(EXPERIMENTS) as client:
-        await client.flushdb()
-    url = redis.url(EXPERIMENTS)
+    url = await redis.emptied()
     async with RoomsServer(rooms(url)) as one, RoomsServer(rooms(url)) as two:
         return await roll_call(one, two)
 
@@ -262,9 +266,8 @@ async def both_append(
 ) -> Lines:
     """Have two servers' logs append in the same moment; return what the followers of each heard."""
     heard: list[list[tuple[int, str]]] = [[], []]
-    async with redis.client(EXPERIMENTS) as client:
-        await client.flushdb()
-    links = [link(redis.url(EXPERIMENTS)) for _ in heard]
+    url = await redis.emptied()
+    links = [link(url) for _ in heard]
     logs: list[Log] = [log(each, lambda: None) for each in links]
     for each, log_of, ids in zip(links, logs, heard, strict=True):
         await each.open()
@@ -311,10 +314,8 @@ async def kill_one(redis: LessonRedis, messages: int = 500) -> Drawing:
 
     Return what Grace has heard.
     """
-    async with redis.client(EXPERIMENTS) as client:
-        await client.flushdb()
     numbers = [str(number) for number in range(1, messages + 1)]
-    async with two_processes(redis.url(EXPERIMENTS)) as (first, second):
+    async with two_processes(await redis.emptied()) as (first, second):
         ada = ChatClient([first.url, second.url], "Ada")
         grace = ChatClient(second.url, "Grace")
         ear = Ear(grace)
@@ -340,11 +341,10 @@ async def say(client: ChatClient, texts: Sequence[str]) -> None:
 @on_redis
 async def crash_redis(redis: LessonRedis, messages: int = 500) -> Lines:
     """Have two people at two servers say so many things at once, and crash Redis meanwhile."""
-    half = messages // 2
-    said = [[f"{name} {number}" for number in range(half)] for name in ("Ada", "Grace")]
+    names, half = ("Ada", "Grace"), messages // 2
+    said = [[f"{name} {number}" for number in range(half)] for name in names]
     with RedisServer("always") as own:
         async with two_processes(own.url) as servers, AsyncExitStack() as stack:
-            names = ("Ada", "Grace")
             ears = [Ear(ChatClient(s.url, name)) for s, name in zip(servers, names, strict=True)]
             for ear in ears:
                 await stack.enter_async_context(ear.client)
@@ -370,7 +370,7 @@ async def after_a_crash(persistence: str) -> tuple[int, bool]:
     from redis.asyncio import Redis
 
     with RedisServer(persistence) as own:
-        async with RoomsServer(shared_rooms(own.url)) as server:
+        async with RoomsServer(rooms_at(own.url)) as server:
             ear = Ear(ChatClient(server.url, "Grace"))
             async with ear.client as grace, Redis.from_url(own.url) as client:
                 for number in range(100):
@@ -386,13 +386,6 @@ async def after_a_crash(persistence: str) -> tuple[int, bool]:
                 await grace.send("Is anything missing?")
                 await grace.confirmed()
                 return left, MISSED in ear.complaints
-
-
-def shared_rooms(url: str) -> Rooms:
-    """Return the package's rooms on a Redis."""
-    from chatkit.shared import SharedRooms
-
-    return SharedRooms(url)
 
 
 PROMISES = {  # what a crash of the program leaves is tried out; what one of the machine leaves, not
@@ -433,24 +426,19 @@ def alive(redis: RedisServer) -> bool:
     return redis.process.poll() is None
 
 
-class TwoServers(VBox):
+class TwoServers(Panel):
     """A chat that knows two servers, the page of the second, and handles to kill and to start."""
 
     def __init__(self, servers: Sequence[ServerProcess], redis: RedisServer) -> None:
         self.servers = servers
         self.redis = redis
         self.chat = ChatWidget([server.url for server in servers], "Grace")
-        self.chat.client.on_state(lambda state: self.show())
-        self.state = HTML()
         pulls: dict[str, Callable[[], object]] = {
             "kill -9 server 1": servers[0].kill,
-            "Start server 1": lambda: self.start(servers[0]),
+            "Start server 1": partial(self.start, servers[0]),
             "kill -9 Redis": redis.kill,
             "Start Redis": self.start_redis,
         }
-        buttons = [Button(description=words) for words in pulls]
-        for button, pull in zip(buttons, pulls.values(), strict=True):
-            button.on_click(self.pulled(pull))
         link = escape(f"{page_link(servers[1].port)}?name=Ada")
         frame = HTML(f'{STYLE}<iframe src="{link}" title="The page of server 2"></iframe>')
         halves = [
@@ -459,23 +447,8 @@ class TwoServers(VBox):
         ]
         beside = HBox(halves, layout=Layout(flex_flow="row wrap", grid_gap="16px"))
         beside.add_class("chatkit-beside")
-        super().__init__([HBox(buttons), self.state, beside])
-        self.show()
-
-    def pulled(self, pull: Callable[[], object]) -> Callable[[Button], None]:
-        """Return what a click on a button calls."""
-
-        def click(_: Button) -> None:
-            pull()
-            self.show()
-
-        return click
-
-    def start(self, server: ServerProcess) -> None:
-        """Start a server again, unless it runs."""
-        if not server.runs:
-            self.starting = asyncio.create_task(server.start())
-            self.starting.add_done_callback(lambda _: self.show())
+        super().__init__(pulls, beside)
+        self.chat.client.on_state(lambda state: self.show())
 
     def start_redis(self) -> None:
         """Start Redis again, unless it runs."""
@@ -528,7 +501,7 @@ async def spread(
     async with AsyncExitStack() as stack:
         redises = [stack.enter_context(RedisServer("none")) for _ in range(cells)]
         servers = [
-            await stack.enter_async_context(RoomsServer(shared_rooms(own.url))) for own in redises
+            await stack.enter_async_context(RoomsServer(rooms_at(own.url))) for own in redises
         ]
         for room in rooms:
             server = servers[cell_of(room, cells)]
