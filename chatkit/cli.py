@@ -1,4 +1,4 @@
-"""The command line: chatkit serve, lab, bench, doctor."""
+"""The command line: chatkit serve, lab, bench, soak, doctor."""
 
 from __future__ import annotations
 
@@ -158,6 +158,21 @@ def bench(
         as_json=as_json,
         plot=plot,
     )
+
+
+@app.command()
+def soak(
+    seconds: Annotated[float, typer.Option(help="For how long they talk.")] = 300,
+    clients: Annotated[int, typer.Option(min=1, max=10_000, help="How many they are.")] = 1000,
+    rooms: Annotated[int, typer.Option(min=1, max=1000, help="In how many rooms.")] = 50,
+    log: Annotated[
+        str, typer.Option(help="As for serve; a new SQLite file if none is named.")
+    ] = "",
+) -> None:
+    """Have a crowd talk, come and go: nothing may be lost, and the server may not grow."""
+    from chatkit.bench.soak import run
+
+    raise typer.Exit(0 if run(seconds, clients, rooms, log) else 1)
 
 
 @app.command()

@@ -53,7 +53,8 @@ ARROWS = {
     "bench.plot": "bench.contest bench.report messages",
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
-    "cli": "server codecs gate limits messages lab doctor bench.command",
+    "bench.soak": "bench.contest client limits messages",
+    "cli": "server codecs gate limits messages lab doctor bench.command bench.soak",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -76,9 +77,9 @@ LIBRARIES = {
     "redis": "redis_link",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
-    "psutil": "server bench.load bench.contest",
+    "psutil": "server bench.load bench.contest bench.soak",
     "typer": "cli",
-    "rich": "bench.command bench.report",
+    "rich": "bench.command bench.report bench.soak",
     "matplotlib": "bench.plot",
     "sqlite3": "log",  # of Python's own, the one that is for a single module
 }
