@@ -27,6 +27,11 @@ function button(className, onClick, label = "") {
   return node;
 }
 
+/** JupyterLab's keys rest in this element: Enter opens what has the focus, arrows scroll. */
+function keepKeys(node) {
+  node.dataset.lmSuppressShortcuts = "true";
+}
+
 /** The first letters of a name's first and last word, in capitals: "Ada Lovelace" → "AL". */
 export function initials(name) {
   const words = name.split(/[\s._-]+/).filter(Boolean);
@@ -136,6 +141,7 @@ export class MessageList {
     Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
     this.frame = 0;
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
+    this.earlier.setAttribute("aria-live", "off"); // Else its number is read with each message.
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
     this.list = element("ol", "chatkit-list chatkit-rows");
     this.queue = element("ol", "chatkit-list chatkit-queue");
@@ -151,7 +157,9 @@ export class MessageList {
     this.log.addEventListener("scroll", () => this.scrolled());
     this.pill = button("chatkit-pill", () => this.follow(), "New messages ↓");
     this.pill.addEventListener("click", () => this.log.focus({ preventScroll: true }));
-    el.append(element("section", "chatkit chatkit-messages", this.log, this.pill));
+    this.box = element("section", "chatkit chatkit-messages", this.log, this.pill);
+    keepKeys(this.box);
+    el.append(this.box);
     const resized = new ResizeObserver(() => this.following && this.follow());
     for (const node of [this.log, waiting]) resized.observe(node);
   }
@@ -276,14 +284,16 @@ export class People {
   constructor(el, go) {
     this.room = element("span", "chatkit-room");
     this.here = element("span", "chatkit-count");
-    const line = element("summary", "chatkit-line", this.room, this.here);
+    this.line = element("summary", "chatkit-line", this.room, this.here);
     this.names = element("ul", "chatkit-names");
     this.names.tabIndex = 0;
     this.names.setAttribute("aria-label", "Who is here");
     this.rooms = element("ul", "chatkit-names");
     this.rooms.setAttribute("aria-label", "Other rooms");
-    this.box = element("details", "chatkit chatkit-people", line, this.names, this.rooms);
+    this.box = element("details", "chatkit chatkit-people", this.line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
+    this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.fold());
+    keepKeys(this.box);
     el.append(this.box);
     this.go = go;
     this.show({});
@@ -305,14 +315,27 @@ export class People {
     const more = this.count - rows.length;
     if (more > 0) rows.push(element("li", "chatkit-more", `and ${more} more`));
     this.names.replaceChildren(...rows);
-    this.rooms.replaceChildren(...this.others.map(([room, here]) => this.drawRoom(room, here)));
-    this.rooms.hidden = this.others.length === 0;
+    this.drawRooms();
+  }
+
+  /** Draws the other rooms; the focus stays on its room, or falls back to the line. */
+  drawRooms() {
+    const focused = this.rooms.contains(document.activeElement) && document.activeElement.title;
+    const buttons = this.others.map(([room, here]) => this.drawRoom(room, here));
+    this.rooms.replaceChildren(...buttons.map((node) => element("li", "", node)));
+    this.rooms.hidden = buttons.length === 0;
+    if (focused) (buttons.find(({ title }) => title === focused) ?? this.line).focus();
   }
 
   drawRoom(room, here) {
     const node = button("chatkit-go", () => this.go(room), `${room} · ${here}`);
-    node.hidden = false;
-    return element("li", "", node);
+    return Object.assign(node, { hidden: false, title: room });
+  }
+
+  /** Closes the list; whoever was in it is on its line then. */
+  fold() {
+    this.box.open = false;
+    this.line.focus();
   }
 
   drawName(name) {

@@ -128,6 +128,7 @@ def states(page: Page, server: LaunchedServer, serve: Serve) -> Iterator[str]:
     expect(page.get_by_text("2 wait to be sent")).to_be_visible()
     yield "cut off"
     serve(server.port)
+    page.evaluate("dispatchEvent(new Event('online'))")  # else it waits for its next try
     expect(status(page)).to_have_text("Connected as Ada", timeout=BACK)
     expect(page.get_by_text("may be gone")).to_be_visible()
     yield "back"
