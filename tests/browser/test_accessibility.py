@@ -46,7 +46,9 @@ def serve() -> Iterator[Serve]:
 def other(server: LaunchedServer, name: str, room: str = "lobby") -> Iterator[Say]:
     """Another person in a room; what is yielded sends frames in their name."""
     address = server.url.replace("http", "ws", 1)
-    with connect(f"{address}ws?room={room}&name={name}", subprotocols=["chatkit.json"]) as line:
+    address += f"ws?room={room}&name={name}"
+    # It reads nothing of what it hears, so that all of it has to find room.
+    with connect(address, subprotocols=["chatkit.json"], max_queue=None) as line:
         assert json.loads(line.recv(timeout=5))["event"] == "welcome"
 
         def say(*messages: str, **frame: str) -> None:
@@ -114,10 +116,11 @@ def states(page: Page, server: LaunchedServer, serve: Serve) -> Iterator[str]:
         yield "an error"
         say(page, "short")
         expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.get_by_text("Waiting to be sent")).to_be_hidden()  # else it may come last
         grace(*[f"{n}\n{n}\n{n}\n{n}\n{n}" for n in range(15)])
         expect(texts(page).last).to_contain_text("14")
         page.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
-        page.wait_for_function("document.querySelector('[role=log]').scrollTop === 0")
+        expect(page.get_by_role("log")).to_have_js_property("scrollTop", 0)
         page.evaluate("() => new Promise(requestAnimationFrame)")
         grace("news")
         expect(page.get_by_role("button", name="New messages")).to_be_visible()
@@ -144,3 +147,112 @@ def test_axe_finds_nothing_in_any_state_of_the_page(
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             assert violations(page) == [], (state, scheme)
+
+
+FOCUS = """() => {
+  const node = document.activeElement;
+  // The message field's ring is its form's.
+  const ring = [node, node.parentElement].map((each) => getComputedStyle(each)).find(
+    ({ outlineStyle, outlineWidth }) => outlineStyle !== "none" && parseFloat(outlineWidth) >= 2);
+  const { top, bottom, width } = node.getBoundingClientRect();
+  const seen = node !== document.body && width > 0 && top < innerHeight && bottom > 0;
+  return { seen, ring: Boolean(ring), name: node.ariaLabel ?? node.labels?.[0]?.textContent
+    ?? node.textContent };
+}"""
+
+
+def press(page: Page, *keys: str) -> str:
+    """Press keys; return the name of what has the focus then, which must be seen to have it."""
+    for key in keys:
+        page.keyboard.press(key)
+    focus = page.evaluate(FOCUS)
+    assert focus["seen"], keys
+    assert focus["ring"], focus["name"]
+    return str(focus["name"])
+
+
+def test_tab_goes_through_everything_in_the_order_in_which_it_is_read(
+    serve: Serve, new_page: NewPage
+) -> None:
+    server, page = serve(), new_page()
+    with other(server, "Bob", "tea"):
+        join(page, server.url)
+        expect(page.get_by_title("tea")).to_be_visible()
+        page.keyboard.type("hello")
+        names = ["lobby1", "tea1", "Another room", "Go"]
+        names += ["lobby1 here", "Messages", "Message", "Send"]
+        page.get_by_label("Your name").focus()
+        assert [press(page, "Tab") for _ in names] == names
+        assert [press(page, "Shift+Tab") for _ in names] == [*names[-2::-1], "Your name"]
+
+
+def test_keys_alone_do_everything_and_the_focus_is_never_lost(
+    serve: Serve, new_page: NewPage
+) -> None:
+    server, page = serve(), new_page(viewport={"width": 700, "height": 500})
+    with other(server, "Grace") as grace, other(server, "Bob", "tea"):
+        join(page, server.url)
+        page.keyboard.type("from a keyboard")
+        assert press(page, "Enter") == "Message"
+        expect(texts(page)).to_have_text(["from a keyboard"])
+        # Who is here
+        here = page.get_by_role("list", name="Who is here")
+        assert press(page, "Shift+Tab") == "Messages"
+        assert press(page, "Shift+Tab") == "Rooms"
+        assert press(page, "Shift+Tab") == "lobby2 here"
+        press(page, "Enter")
+        expect(here).to_contain_text("Grace")
+        assert press(page, "Tab") == "Who is here"
+        assert press(page, "Escape") == "lobby2 here"
+        expect(here).to_be_hidden()
+        # The rooms: closed again, one that is there, a new one
+        rooms = page.get_by_role("navigation", name="Rooms")
+        assert press(page, "Tab", "Enter", "Tab") == "lobby2"
+        expect(rooms).to_be_visible()
+        assert press(page, "Escape") == "Rooms"
+        expect(rooms).to_be_hidden()
+        assert press(page, "Enter", "Tab", "Tab") == "tea1"
+        assert press(page, "Enter") == "Message"
+        expect(page.locator("summary")).to_have_text("tea2 here")
+        page.keyboard.press("Shift+Tab")
+        assert press(page, "Shift+Tab", "Enter", "Tab") == "lobby1"
+        assert press(page, "Tab", "Tab") == "Another room"
+        page.keyboard.type("no room")
+        assert press(page, "Enter") == "Another room"
+        expect(page.get_by_role("alert")).to_be_visible()
+        press(page, "Control+A")
+        page.keyboard.type("lobby")
+        assert press(page, "Enter") == "Message"
+        expect(page.locator("summary")).to_have_text("lobby2 here")
+        # Earlier messages, and the newest
+        grace(*[f"{n}\n{n}\n{n}" for n in range(12)])
+        expect(texts(page).last).to_contain_text("11")
+        assert press(page, "Shift+Tab") == "Show earlier messages (3)"
+        assert press(page, "Enter") == "Messages"
+        expect(texts(page)).to_have_count(13)
+        press(page, "Home")
+        expect(page.get_by_role("log")).to_have_js_property("scrollTop", 0)
+        grace("news")
+        expect(page.get_by_role("button", name="New messages")).to_be_visible()
+        assert press(page, "Tab") == "New messages ↓"
+        assert press(page, "Enter") == "Messages"
+        expect(texts(page).last).to_be_in_viewport(ratio=1)
+        # One's name
+        page.get_by_label("Your name").focus()
+        press(page, "Control+A")
+        page.keyboard.type("Lovelace")
+        assert press(page, "Enter") == "Message"
+        expect(status(page)).to_have_text("Connected as Lovelace")
+
+
+def test_a_list_that_is_drawn_anew_leaves_the_focus_where_it_was(
+    serve: Serve, new_page: NewPage
+) -> None:
+    server, page = serve(), new_page()
+    with other(server, "Bob", "tea"):
+        join(page, server.url)
+        rooms = page.get_by_role("navigation", name="Rooms").get_by_role("link")
+        rooms.nth(1).focus()
+        with other(server, "Cy"):
+            expect(rooms).to_have_text(["lobby2", "tea1"])
+            expect(rooms.nth(1)).to_be_focused()
