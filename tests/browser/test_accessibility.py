@@ -256,3 +256,119 @@ def test_a_list_that_is_drawn_anew_leaves_the_focus_where_it_was(
         with other(server, "Cy"):
             expect(rooms).to_have_text(["lobby2", "tea1"])
             expect(rooms.nth(1)).to_be_focused()
+
+
+def test_what_changes_by_itself_is_read_aloud_once_and_the_rest_is_quiet(
+    serve: Serve, new_page: NewPage
+) -> None:
+    server, page = serve(), new_page()
+    with other(server, "Grace") as grace:
+        join(page, server.url)
+        grace(*[str(n) for n in range(12)])
+        expect(texts(page).last).to_have_text("11")
+        live = {
+            ".chatkit-rows": "polite",  # a message, when it has come
+            ".chatkit-queue": "off",  # it waits, and is read when it has come
+            ".chatkit-earlier": "off",  # how many are out of sight
+            ".chatkit-news": "polite",  # who comes and goes
+            ".chatkit-typing": None,
+            ".chatkit-count": None,
+            ".chatkit-status-wait": None,  # seconds, counted down
+        }
+        for selector, expected in live.items():
+            nearest = "node => node.closest('[aria-live]')?.ariaLive ?? null"
+            assert page.locator(selector).evaluate(nearest) == expected, selector
+        expect(page.locator("#error")).to_have_role("alert")
+        expect(page.locator(".chatkit-status-words")).to_have_role("status")
+        expect(page.locator("summary")).to_have_accessible_name("lobby · 2 here")
+        expect(page.get_by_role("log")).to_match_aria_snapshot("""
+          - log "Messages":
+            - button "Show earlier messages (2)"
+            - list:
+              - listitem:
+                - text: Grace
+                - time
+                - paragraph: "2"
+        """)
+
+
+FITS = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+TARGETS = "button:visible, summary:visible, input:visible, textarea:visible, .page-room:visible"
+SMALLEST = 44  # CSS pixels of what a thumb can hit; WCAG 2.2 wants 24
+
+
+def test_a_phone_shows_everything_upright_and_on_its_side(serve: Serve, new_page: NewPage) -> None:
+    server, phone = serve(), new_page(**SIZES["phone"])
+    with other(server, "Grace") as grace, other(server, "Bob", "tea"):
+        join(phone, server.url)
+        assert "scalable" not in (
+            phone.locator("meta[name=viewport]").get_attribute("content") or ""
+        )
+        grace("long" * 99, *[f"https://example.org/{'path' * 30}/{n}" for n in range(11)])
+        expect(texts(phone).last).to_contain_text("/10")
+        # With a keyboard open too, which leaves half the height
+        for width, height in [(320, 568), (320, 280), (360, 640), (640, 360), (640, 180)]:
+            phone.set_viewport_size({"width": width, "height": height})
+            assert phone.evaluate(FITS) == [width, height]
+            log = phone.get_by_role("log")
+            assert log.evaluate("log => log.scrollWidth - log.clientWidth") == 0
+            for part in (field(phone), phone.get_by_role("button", name="Send")):
+                expect(part).to_be_in_viewport(ratio=1)
+            expect(texts(phone).last).to_be_in_viewport()
+        for size in [(320, 568), (640, 360)]:
+            phone.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+            field(phone).fill("hello")
+            phone.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
+            grace("news")
+            expect(phone.get_by_role("button", name="New messages")).to_be_visible()
+            phone.get_by_role("button", name="Rooms").tap()
+            expect(phone.get_by_role("navigation", name="Rooms")).to_be_in_viewport(ratio=1)
+            targets = phone.locator(TARGETS).all()
+            assert len(targets) == 11
+            for target in targets:
+                box = target.bounding_box()
+                assert box
+                assert min(box["width"], box["height"]) >= SMALLEST, target
+            for entry in phone.locator("input, textarea").all():
+                expect(entry).to_have_css("font-size", "16px")  # iPhones zoom in on less
+            phone.keyboard.press("Escape")
+
+
+# What an iPhone does, and Chromium doesn't: less of the page is seen, and its window stays as it is.
+SEEN = """(changes) => {
+  for (const [name, value] of Object.entries(changes)) {
+    Object.defineProperty(visualViewport, name, { value, configurable: true });
+  }
+  visualViewport.dispatchEvent(new Event("resize"));
+  return document.querySelector("#input").getBoundingClientRect().bottom;
+}"""
+
+
+def test_a_keyboard_that_lies_over_the_page_leaves_the_input_in_sight(
+    serve: Serve, new_page: NewPage
+) -> None:
+    page = join(new_page(**SIZES["phone"]), serve().url)
+    assert page.evaluate(SEEN, {"height": 300, "scale": 1}) == 300
+    assert page.evaluate(SEEN, {"height": 320, "scale": 2}) == 640  # somebody has zoomed in
+
+
+MOVING = """() => {
+  const status = document.querySelector("#status");
+  status.dataset.state = "connecting";
+  return getComputedStyle(status, "::before").animationName;
+}"""
+EDGED = "node => getComputedStyle(node).borderTopStyle"
+
+
+def test_what_the_system_asks_for_is_heeded(serve: Serve, new_page: NewPage) -> None:
+    page = join(new_page(viewport={"width": 700, "height": 500}), serve().url)
+    assert page.evaluate(MOVING) == "chatkit-breathe"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(MOVING) == "none"
+    # With colours of one's own a tint shows nothing: buttons have an edge, the focus a ring.
+    page.emulate_media(forced_colors="active")
+    for button in page.locator("button:visible").all():
+        assert button.evaluate(EDGED) == "solid"
+    page.get_by_label("Your name").focus()
+    for _ in range(4):
+        press(page, "Tab")
