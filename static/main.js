@@ -212,11 +212,12 @@ function init() {
   follow(chat);
 }
 
-/** Makes the page as high as what one sees of it: an iPhone lays its keyboard over the window. */
+/** Makes the page as high as what is seen of it: an iPhone lays its keyboard over the window. */
 function fit() {
-  const { height, scale } = visualViewport; // Who zooms in sees less of a page that stays as it is.
-  document.documentElement.style.setProperty("--page-height", `${height * scale}px`);
-  scrollTo(0, 0);
+  const root = document.documentElement;
+  const height = Math.round(visualViewport.height * visualViewport.scale); // zooming changes both
+  root.style.setProperty("--page-height", height < root.clientHeight ? `${height}px` : "");
+  scrollTo(0, 0); // an iPhone has pushed the window up
 }
 
 /** Keeps up with the browser: its address, its network, and whether anybody is looking. */

@@ -334,7 +334,7 @@ def test_a_phone_shows_everything_upright_and_on_its_side(serve: Serve, new_page
             phone.keyboard.press("Escape")
 
 
-# What an iPhone does, and Chromium doesn't: less of the page is seen, and its window stays as it is.
+# What an iPhone does, and Chromium doesn't: less of the page is seen, the window stays as it is.
 SEEN = """(changes) => {
   for (const [name, value] of Object.entries(changes)) {
     Object.defineProperty(visualViewport, name, { value, configurable: true });
@@ -349,7 +349,7 @@ def test_a_keyboard_that_lies_over_the_page_leaves_the_input_in_sight(
 ) -> None:
     page = join(new_page(**SIZES["phone"]), serve().url)
     assert page.evaluate(SEEN, {"height": 300, "scale": 1}) == 300
-    assert page.evaluate(SEEN, {"height": 320, "scale": 2}) == 640  # somebody has zoomed in
+    assert page.evaluate(SEEN, {"height": 320, "scale": 2}) == 640  # somebody zooms in
 
 
 MOVING = """() => {
