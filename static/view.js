@@ -19,17 +19,18 @@ function element(tag, className, ...children) {
   return node;
 }
 
+/** JupyterLab's keys rest while this very element has the focus: Enter and arrows are its own. */
+function keepKeys(node) {
+  node.dataset.lmSuppressShortcuts = "true";
+  return node;
+}
+
 function button(className, onClick, label = "") {
   const node = element("button", className, label);
   node.type = "button";
   node.hidden = true;
   node.addEventListener("click", onClick);
-  return node;
-}
-
-/** JupyterLab's keys rest in this element: Enter opens what has the focus, arrows scroll. */
-function keepKeys(node) {
-  node.dataset.lmSuppressShortcuts = "true";
+  return keepKeys(node);
 }
 
 /** The first letters of a name's first and last word, in capitals: "Ada Lovelace" → "AL". */
@@ -89,7 +90,7 @@ function link(text) {
   if (!URL.canParse(url)) return [text];
   const anchor = element("a", "chatkit-link", url);
   Object.assign(anchor, { href: url, target: "_blank", rel: "noopener noreferrer nofollow" });
-  return [anchor, text.slice(url.length)];
+  return [keepKeys(anchor), text.slice(url.length)];
 }
 
 /** A text as strings and <a> elements, never as HTML: what people type can't become markup. */
@@ -149,7 +150,7 @@ export class MessageList {
     this.unsent.hidden = true;
     const waiting = element("div", "chatkit-waiting", this.queue, this.unsent);
     waiting.setAttribute("aria-live", "off"); // Read out once: when it has become a message.
-    this.log = element("div", "chatkit-log", this.earlier, this.empty, this.list, waiting);
+    this.log = keepKeys(element("div", "chatkit-log", this.earlier, this.empty, this.list, waiting));
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
@@ -157,9 +158,7 @@ export class MessageList {
     this.log.addEventListener("scroll", () => this.scrolled());
     this.pill = button("chatkit-pill", () => this.follow(), "New messages ↓");
     this.pill.addEventListener("click", () => this.log.focus({ preventScroll: true }));
-    this.box = element("section", "chatkit chatkit-messages", this.log, this.pill);
-    keepKeys(this.box);
-    el.append(this.box);
+    el.append(element("section", "chatkit chatkit-messages", this.log, this.pill));
     const resized = new ResizeObserver(() => this.following && this.follow());
     for (const node of [this.log, waiting]) resized.observe(node);
   }
@@ -284,8 +283,8 @@ export class People {
   constructor(el, go) {
     this.room = element("span", "chatkit-room");
     this.here = element("span", "chatkit-count");
-    this.line = element("summary", "chatkit-line", this.room, this.here);
-    this.names = element("ul", "chatkit-names");
+    this.line = keepKeys(element("summary", "chatkit-line", this.room, this.here));
+    this.names = keepKeys(element("ul", "chatkit-names"));
     this.names.tabIndex = 0;
     this.names.setAttribute("aria-label", "Who is here");
     this.rooms = element("ul", "chatkit-names");
@@ -293,7 +292,6 @@ export class People {
     this.box = element("details", "chatkit chatkit-people", this.line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
     this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.fold());
-    keepKeys(this.box);
     el.append(this.box);
     this.go = go;
     this.show({});

@@ -110,10 +110,10 @@ def row_of(passed: Passed) -> tuple[str, ...]:
 
 
 def row_html(name: str, row: tuple[str, ...]) -> str:
-    """Return one row of the table as HTML; its cells are `th` or `td`."""
+    """Return one row of the table as HTML; its cells are `th` or `td`, the empty ones `td`."""
     right, left = "text-align: right", "text-align: left; white-space: pre"
     styles = (right, left, left, right, left, left if name == "th" else f"{left}; {CODE}")
-    cells = (tag(name, style, text) for style, text in zip(styles, row, strict=True))
+    cells = (tag(name if text else "td", s, text) for s, text in zip(styles, row, strict=True))
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -228,7 +228,13 @@ def payload_remarks(frame: Frame) -> list[str]:
 
 def diagram(passed: Collection[Passed]) -> Drawing:
     """Return a sequence diagram of what passed last, drawn by JupyterLab's Mermaid."""
-    mermaid = ["sequenceDiagram", f"participant {CLIENT}", f"participant {SERVER}"]
+    title = f"What passed between {CLIENT} and {SERVER}"  # read aloud in the picture's place
+    mermaid = [
+        "sequenceDiagram",
+        f"accTitle: {title}",
+        f"participant {CLIENT}",
+        f"participant {SERVER}",
+    ]
     lines = []
     earlier = len(passed) - DRAWN
     if earlier > 0:

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from websockets.sync.client import connect
 
 from chatkit.server import ChatServer, LaunchedServer
-from tests.browser.axe import violations
+from tests.browser.accessibility import press, violations
 from tests.browser.conftest import NewPage
 
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
@@ -147,28 +147,6 @@ def test_axe_finds_nothing_in_any_state_of_the_page(
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             assert violations(page) == [], (state, scheme)
-
-
-FOCUS = """() => {
-  const node = document.activeElement;
-  // The message field's ring is its form's.
-  const ring = [node, node.parentElement].map((each) => getComputedStyle(each)).find(
-    ({ outlineStyle, outlineWidth }) => outlineStyle !== "none" && parseFloat(outlineWidth) >= 2);
-  const { top, bottom, width } = node.getBoundingClientRect();
-  const seen = node !== document.body && width > 0 && top < innerHeight && bottom > 0;
-  return { seen, ring: Boolean(ring), name: node.ariaLabel ?? node.labels?.[0]?.textContent
-    ?? node.textContent };
-}"""
-
-
-def press(page: Page, *keys: str) -> str:
-    """Press keys; return the name of what has the focus then, which must be seen to have it."""
-    for key in keys:
-        page.keyboard.press(key)
-    focus = page.evaluate(FOCUS)
-    assert focus["seen"], keys
-    assert focus["ring"], focus["name"]
-    return str(focus["name"])
 
 
 def test_tab_goes_through_everything_in_the_order_in_which_it_is_read(

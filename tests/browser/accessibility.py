@@ -1,4 +1,4 @@
-"""axe-core, the measure of accessibility, on a page, a frame, or a part of one."""
+"""What axe-core objects to in a page or a part of one, and where the keys go."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Frame, Page
@@ -10,6 +10,16 @@ OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": T
 SETTLED = """() => Promise.allSettled(document.getAnimations()
   .filter(({ effect }) => effect.getComputedTiming().endTime < Infinity)
   .map(({ finished }) => finished))"""
+FOCUS = """() => {
+  const node = document.activeElement;
+  // The message field's ring is its form's.
+  const ring = [node, node.parentElement].map((each) => getComputedStyle(each)).find(
+    ({ outlineStyle, outlineWidth }) => outlineStyle !== "none" && parseFloat(outlineWidth) >= 2);
+  const { top, bottom, width } = node.getBoundingClientRect();
+  const seen = node !== document.body && width > 0 && top < innerHeight && bottom > 0;
+  return { seen, ring: Boolean(ring), name: node.ariaLabel ?? node.labels?.[0]?.textContent
+    ?? node.textContent };
+}"""
 
 
 def violations(place: Page | Frame, part: str | None = None) -> list[str]:
@@ -21,3 +31,13 @@ def violations(place: Page | Frame, part: str | None = None) -> list[str]:
         for rule in found
         for node in rule["nodes"]
     ]
+
+
+def press(page: Page, *keys: str) -> str:
+    """Press keys; return the name of what has the focus then, which must be seen to have it."""
+    for key in keys:
+        page.keyboard.press(key)
+    focus = page.evaluate(FOCUS)
+    assert focus["seen"], keys
+    assert focus["ring"], focus["name"]
+    return str(focus["name"])
