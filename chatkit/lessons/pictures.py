@@ -19,6 +19,8 @@ NOTHING = "Nothing has passed yet."
 
 # Tints that hold on JupyterLab's light and dark background alike.
 TINTS = {"header": "230, 140, 30", "mask": "150, 100, 230", "payload": "40, 165, 105"}
+# A part that scrolls by keys: they are not JupyterLab's while it has the focus.
+SCROLLS = 'tabindex="0" role="region" aria-label="What passed" data-lm-suppress-shortcuts="true"'
 FAINT = "color: var(--jp-ui-font-color2, gray)"
 CODE = "font-family: var(--jp-code-font-family, monospace)"
 
@@ -94,7 +96,7 @@ def table(passed: Collection[Passed]) -> Drawing:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     head, *body = (row_html("td" if n else "th", row) for n, row in enumerate(rows))
     source = (
-        '<div style="max-height: 420px; overflow: auto"><table style="margin: 0">'
+        f'<div {SCROLLS} style="max-height: 420px; overflow: auto"><table style="margin: 0">'
         f"<thead>{head}</thead><tbody>{''.join(body)}</tbody></table></div>"
     )
     return Drawing("text/html", source, "\n".join(lines))
