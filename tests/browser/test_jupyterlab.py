@@ -179,7 +179,7 @@ def test_axe_finds_nothing_in_the_widget_the_frame_and_the_lessons_pictures(
         chatter.say("on its way")
     expect(widget.get_by_text("Waiting to be sent")).to_be_visible()
     scan()
-    widget.locator(".chatkit-room").evaluate("node => { node.style.color = "#555" }")
+    widget.locator(".chatkit-room").evaluate("node => { node.style.color = '#555' }")
     assert "color-contrast" in str(violations(window, ".chatkit-widget"))  # it does look
 
 
