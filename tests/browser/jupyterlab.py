@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 from tornado.testing import bind_unused_port
 
 from chatkit.lab import as_root
@@ -64,6 +64,15 @@ RUN_CELL = f"""async (number) => {{{PANEL}
   panel.content.activeCellIndex = panel.content.widgets.indexOf(code[number - 1]);
   await app.commands.execute("notebook:run-cell");
 }}"""
+RUN_NEW = f"""async (source) => {{{PANEL}
+  const {{ content }} = panel;
+  content.model.sharedModel.addCell({{ cell_type: "code", source }});
+  content.activeCellIndex = content.widgets.length - 1;
+  await app.commands.execute("notebook:run-cell");
+}}"""
+THEME = f"""async (theme) => {{{PANEL}
+  await app.commands.execute("apputils:change-theme", {{ theme }});
+}}"""
 EXECUTE = f"""async (code) => {{{PANEL}
   await panel.sessionContext.session.kernel.requestExecute({{ code }}).done;
 }}"""
@@ -95,6 +104,17 @@ class Lab:
     def run_cell(self, page: Page, number: int) -> None:
         """Run one code cell, counted from 1, and wait until it has run."""
         page.evaluate(RUN_CELL, number)
+
+    def run_new_cell(self, page: Page, code: str) -> Locator:
+        """Run code in a new cell at the notebook's end; return the cell."""
+        page.evaluate(RUN_NEW, code)
+        return page.locator(".jp-CodeCell").last
+
+    def use_theme(self, page: Page, scheme: str) -> None:
+        """Give JupyterLab its own light or dark theme."""
+        theme = f"JupyterLab {scheme.title()}"
+        page.evaluate(THEME, theme)
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
 
     def execute(self, page: Page, code: str) -> None:
         """Run code in the notebook's kernel, as another cell would."""
