@@ -39,6 +39,7 @@ ARROWS = {
     "shared": "log redis_link redis_log redis_roster room",
     "handlers": "room codecs gate log messages paths wire",
     "server": "handlers room shared codecs gate links log messages",
+    "teacher": "server gate",
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
@@ -53,7 +54,7 @@ ARROWS = {
     "bench.plot": "bench.contest bench.report messages",
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
-    "cli": "server codecs gate limits messages lab doctor bench.command",
+    "cli": "server codecs gate limits messages teacher lab doctor bench.command",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -76,7 +77,7 @@ LIBRARIES = {
     "redis": "redis_link",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
-    "psutil": "server bench.load bench.contest",
+    "psutil": "server teacher bench.load bench.contest",
     "typer": "cli",
     "rich": "bench.command bench.report",
     "matplotlib": "bench.plot",
