@@ -85,6 +85,8 @@ def greeting(server: ChatServer) -> str:
     ]
     if others:
         lines.append(f"This machine is also at {', '.join(others)}.")
-    if is_loopback(first):
+    if not hosts:
+        lines.append("This machine is in no network just now: only itself reaches the class.")
+    elif is_loopback(first):
         lines.append("Only this machine reaches it; others do with --host 0.0.0.0.")
     return "\n".join(lines).rstrip()
