@@ -5,14 +5,14 @@ import { LESSONS, exercisesOf } from "./class-lessons.js";
 const MOST_ROWS = 15; // in one table; more stand in two beside each other, if there is room
 const TOTAL = LESSONS.flatMap(exercisesOf).length;
 
-function make(tag, { className = "", text = "", ...rest } = {}, ...children) {
-  const el = Object.assign(document.createElement(tag), { className, ...rest });
-  el.append(...(text ? [text] : []), ...children);
+function make(tag, properties = {}, ...children) {
+  const el = Object.assign(document.createElement(tag), properties);
+  el.append(...children);
   return el;
 }
 
 /** Text for who hears the page; who sees it has something better. */
-const heard = (text = "") => make("span", { className: "class-heard", text });
+const heard = (text = "") => make("span", { className: "class-heard" }, text);
 
 /** Sets a text only if it is another one: a screen reader may stand on it. */
 function setText(el, text) {
@@ -20,7 +20,7 @@ function setText(el, text) {
 }
 
 function heading({ number, name }) {
-  return make("th", { scope: "col", title: name, text: number }, heard(`, ${name}`));
+  return make("th", { scope: "col", title: name }, number, heard(name));
 }
 
 /** The exercises of one lesson: a mark each, and the same in words. */
@@ -61,8 +61,8 @@ class Table {
   constructor() {
     this.caption = make("caption", { className: "class-heard" });
     this.body = make("tbody");
-    const name = make("th", { scope: "col", text: "Name" });
-    const total = make("th", { scope: "col", className: "class-total", text: `of ${TOTAL}` });
+    const name = make("th", { scope: "col" }, "Name");
+    const total = make("th", { scope: "col", className: "class-total" }, `of ${TOTAL}`);
     const head = make("tr", {}, name, ...LESSONS.map(heading), total);
     this.el = make("table", {}, this.caption, make("thead", {}, head), this.body);
     this.el.hidden = true;

@@ -10,8 +10,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,6 @@ from tests.conftest import Join, hear, members, serving, until
 
 ROOT = str(Path(__file__).parents[1])
 LIMIT = 60  # seconds that a process gets on a busy machine
-LEARNERS = 30
 LINK = re.compile(r'await join_class\("(http://127\.0\.0\.1:\d+/\?token=\w+)", "your name"\)')
 REPORT = re.compile(r"(.+) has passed (.+) \(learner ([0-9a-f]{16})\)")
 EXERCISE = re.compile(r'"# Exercise (\d\d-\d+)\\n"')
@@ -135,45 +135,54 @@ def next_report(client: SyncConnection) -> tuple[str, str, str]:
     return REPORT.fullmatch(frame["message"]).groups()
 
 
+@contextmanager
+def thirty(folder: Path, link: str) -> Iterator[tuple[list[str], list[Any], list[Barrier]]]:
+    """The names of thirty learners, their processes, and the moments at which they wait for us.
+
+    Each name is that of two of them.
+    """
+    context = multiprocessing.get_context("spawn")
+    if "forkserver" in multiprocessing.get_all_start_methods():  # cheaper: chatkit is loaded once
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.classmates"])
+    moments = [context.Barrier(31) for _ in range(3)]
+    names = [f"Learner {n // 2:02}" for n in range(30)]
+    learners = []
+    try:
+        for n, name in enumerate(names):
+            (own := folder / str(n)).mkdir()
+            learners.append(context.Process(target=attend, args=(own, link, name, moments)))
+            learners[-1].start()
+        yield names, learners, moments
+    finally:
+        for learner in learners:
+            learner.kill()
+
+
 def test_thirty_learners_join_and_pass_and_a_restart_loses_nothing(tmp_path: Path):
     port = free_port()
-    context = learning()
-    moments = [context.Barrier(LEARNERS + 1) for _ in range(3)]
-    joined, away, back = moments
-    names = [f"Learner {n // 2}" for n in range(LEARNERS)]  # each name twice
-    with class_process(tmp_path / "class", port) as (server, link), follow(link) as projector:
-        learners = []
-        for n, name in enumerate(names):
-            (folder := tmp_path / str(n)).mkdir()
-            learners.append(context.Process(target=attend, args=(folder, link, name, moments)))
-            learners[-1].start()
-        reports = [next_report(projector) for _ in names]
-        assert sorted(name for name, _, _ in reports) == sorted(names)
-        assert {passed for _, passed, _ in reports} == {"nothing yet"}
-        joined.wait(LIMIT)
-        for _ in range(LEARNERS // 3):
-            assert next_report(projector)[1] == "03-1"
-        server.kill()
-    away.wait(LIMIT)
-    with class_process(tmp_path / "class", port) as (_, same), follow(same) as projector:
-        assert same == link
-        back.wait(LIMIT)
-        rows: dict[str, tuple[str, str]] = {}
-        while sorted(rows.values()) != [(name, "00-1 03-1 07-1") for name in sorted(names)]:
-            name, passed, mark = next_report(projector)
-            rows[mark] = (name, passed)
-        for learner in learners:
-            learner.join(LIMIT)
-        assert [learner.exitcode for learner in learners] == [0] * LEARNERS
-
-
-def learning() -> Any:
-    """How to start processes cheaply where one can: with chatkit loaded already."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.classmates"])
-    return context
+    with ExitStack() as stack:
+        with class_process(tmp_path / "class", port) as (server, link), follow(link) as projector:
+            names, learners, moments = stack.enter_context(thirty(tmp_path, link))
+            joined, away, back = moments
+            reports = [next_report(projector) for _ in names]
+            assert sorted(name for name, _, _ in reports) == names
+            assert {passed for _, passed, _ in reports} == {"nothing yet"}
+            joined.wait(LIMIT)
+            for _ in range(10):
+                assert next_report(projector)[1] == "03-1"
+            server.kill()
+        away.wait(LIMIT)
+        with class_process(tmp_path / "class", port) as (_, same), follow(same) as projector:
+            assert same == link
+            back.wait(LIMIT)
+            rows: dict[str, tuple[str, str]] = {}
+            while sorted(rows.values()) != [(name, "00-1 03-1 07-1") for name in names]:
+                name, passed, mark = next_report(projector)
+                rows[mark] = (name, passed)
+            for learner in learners:
+                learner.join(LIMIT)
+            assert [learner.exitcode for learner in learners] == [0] * 30
 
 
 async def test_without_a_class_check_connects_to_nobody_and_writes_nothing(
