@@ -20,6 +20,7 @@ export function readReport(text) {
   return groups && { ...groups, passed: groups.passed.match(/\d\d-\d\d?/g) ?? [] };
 }
 
+/** Who has the class's link can report what they like: this is a board, and no exam. */
 export class Roll {
   constructor() {
     this.learners = new Map(); // by mark, for two may have one name
@@ -34,12 +35,16 @@ export class Roll {
     const report = readReport(message);
     if (!report) return false;
     const { name, mark, passed } = report;
-    if (!this.learners.has(mark) && this.learners.size >= MAX_LEARNERS) return false;
+    if (this.isFull && !this.learners.has(mark)) return false;
     const before = this.learners.get(mark) ?? { mark, passed: new Set() };
     const all = new Set([...before.passed, ...passed.filter((exercise) => EXISTING.has(exercise))]);
     const changed = before.name !== name || all.size > before.passed.size;
     this.learners.set(mark, { mark, name, passed: all });
     return changed;
+  }
+
+  get isFull() {
+    return this.learners.size >= MAX_LEARNERS;
   }
 
   /** All learners, by name; those of one name in the order in which they came. */

@@ -38,7 +38,7 @@ function mountBoard(roll) {
   const draw = () => {
     waiting = false;
     const { size } = roll.learners;
-    find("#count").textContent = `${size} joined`;
+    find("#count").textContent = `${size} joined${roll.isFull ? ", and no more fit in here" : ""}`;
     find("#nobody").hidden = size > 0;
     board.show(roll.sorted);
   };

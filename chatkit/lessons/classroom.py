@@ -135,7 +135,7 @@ def leave_class() -> Note:
     file.unlink(missing_ok=True)
     if not joined:
         return Note("You are in no class: nothing is told.")
-    return Note("You have left the class: nothing is told from now on.")
+    return Note("You have left the class: what was told stays there, and nothing more is told.")
 
 
 async def tell_class(exercise: str) -> str:

@@ -155,7 +155,7 @@ def test_forty_rows_fit_on_a_projector_and_a_hundred_are_the_most(
     assert names(projector).evaluate_all("all => all.every(th => th.scrollWidth <= th.clientWidth)")
     tell(*(report(f"Flood {n}", 1000 + n) for n in range(200)), report("Ada", 7, "00-1"))
     expect(names(projector).first).to_have_text("Ada")
-    expect(count(projector)).to_have_text("100 joined")
+    expect(count(projector)).to_have_text("100 joined, and no more fit in here")
     expect(names(projector)).to_have_count(100)
 
 
