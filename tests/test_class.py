@@ -169,7 +169,7 @@ def test_thirty_learners_join_and_pass_and_a_restart_loses_nothing(tmp_path: Pat
             assert sorted(name for name, _, _ in reports) == names
             assert {passed for _, passed, _ in reports} == {"nothing yet"}
             joined.wait(LIMIT)
-            for _ in range(10):
+            for _ in range(5):
                 assert next_report(projector)[1] == "03-1"
             server.kill()
         away.wait(LIMIT)
