@@ -464,4 +464,4 @@ def test_the_projector_knows_the_lessons_and_exercises_that_there_are():
         names = EXERCISE.findall(path.read_text(encoding="utf-8"))
         assert names == [f"{number}-{n}" for n in range(1, len(names) + 1)]
         there.append((number, name.replace("-", " "), str(len(names))))
-    assert told == there
+    assert told == there, "mend static/class-lessons.js"

@@ -115,8 +115,9 @@ async def join_class(link: str, name: str) -> Note:
     learner.keep()
     return Note(
         f"You are in the class at {learner.place} as {shown}. From now on each check that you pass "
-        "is told there: your name, the exercise's number and a random mark that tells you from "
-        "another of your name. Nothing else, and never your code. leave_class() ends that."
+        "is told there, for all to see: your name, the exercise's number and a random mark that "
+        "tells you from another of your name. Nothing else, and never your code. leave_class() "
+        "ends that."
     )
 
 
