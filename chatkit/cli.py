@@ -1,4 +1,4 @@
-"""The command line: chatkit serve, lab, bench, soak, doctor."""
+"""The command line: chatkit serve, class, lab, bench, soak, doctor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from chatkit.gate import PER_ADDRESS, RATE
 from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
+from chatkit.teacher import CLASS, CLASS_PORT, class_server, greeting
 
 LESSONS = "chatkit-lessons"  # the folder of a learner who names none
 
@@ -80,17 +82,42 @@ def limit(option: str, value: str) -> int | None:
     return int(value)
 
 
-async def serve_until_stopped(server: ChatServer) -> None:
-    """Run a server until this process is told to stop."""
+def address(server: ChatServer) -> str:
+    """Return in one line where a server is."""
+    return f"chatkit is serving on {server.url}"
+
+
+async def serve_until_stopped(
+    server: ChatServer, announce: Callable[[ChatServer], str] = address
+) -> None:
+    """Run a server until this process is told to stop; print where once it listens."""
     allow_many_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
     await server.start()
-    print(f"chatkit is serving on {server.url}", flush=True)
+    print(announce(server), flush=True)
     await stopping.wait()
     await server.stop()
+
+
+@app.command("class")
+def class_(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the class is kept: its link, and who passed what.")
+    ] = Path(CLASS),
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets in the machines of the learners.")] = HOST,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes any free one.")
+    ] = CLASS_PORT,
+    token: Annotated[
+        str, typer.Option(help="The word that the links hold; else one that the folder keeps.")
+    ] = "",
+) -> None:
+    """Serve a class: learners join by a link, and the projector shows what each has passed."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    asyncio.run(serve_until_stopped(class_server(folder, host, port, token), greeting))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -39,6 +39,7 @@ ARROWS = {
     "shared": "log redis_link redis_log redis_roster room",
     "handlers": "room codecs gate log messages paths wire",
     "server": "handlers room shared codecs gate links log messages",
+    "teacher": "server gate",
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
@@ -54,7 +55,7 @@ ARROWS = {
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
     "bench.soak": "bench.contest client limits messages",
-    "cli": "server codecs gate limits messages lab doctor bench.command bench.soak",
+    "cli": "server codecs gate limits messages teacher lab doctor bench.command bench.soak",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -77,7 +78,7 @@ LIBRARIES = {
     "redis": "redis_link",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
-    "psutil": "server bench.load bench.contest bench.soak",
+    "psutil": "server teacher bench.load bench.contest bench.soak",
     "typer": "cli",
     "rich": "bench.command bench.report bench.soak",
     "matplotlib": "bench.plot",

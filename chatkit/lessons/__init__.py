@@ -1,6 +1,7 @@
 """What only the notebooks need: `check`, `same` and its helpers, the inspector, things to see."""
 
 from chatkit.lessons.checking import check
+from chatkit.lessons.classroom import join_class, leave_class
 from chatkit.lessons.inspector import Inspector
 from chatkit.lessons.parity import adopt, method_of, same
 from chatkit.lessons.pictures import byte_view
@@ -12,6 +13,8 @@ __all__ = [
     "adopt",
     "byte_view",
     "check",
+    "join_class",
+    "leave_class",
     "method_of",
     "same",
     "show_js",

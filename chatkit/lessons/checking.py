@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from chatkit.lessons.classroom import tell_class
 from chatkit.lessons.slip import slip
 
 TIMEOUT = 10.0  # seconds that an answer gets
@@ -80,7 +81,10 @@ def find(name: str) -> Exercise | None:
 
 
 async def check(name: str, answer: Any) -> Verdict:
-    """Try an answer and return the verdict; a wrong answer never raises."""
+    """Try an answer and return the verdict; a wrong answer never raises.
+
+    Who has joined a class (`join_class`) has a right answer told there; else nobody is told.
+    """
     wanted = find(name)
     if wanted is None:
         return Verdict(False, f"There is no exercise {name}: its name stands in its first line.")
@@ -97,7 +101,8 @@ async def check(name: str, answer: Any) -> Verdict:
             fault = f"It did not come to an end within {TIMEOUT:.0f} seconds."
     else:
         _failures[name] = 0
-        return Verdict(True, f"{name}: {praise}")
+        told = await tell_class(name)
+        return Verdict(True, "\n".join(filter(None, (f"{name}: {praise}", told))))
     _failures[name] += 1
     hint = wanted.hints[0] if _failures[name] == 1 else wanted.hints[1]
     return Verdict(False, f"{name}: {fault}\nHint: {hint}")
