@@ -46,16 +46,17 @@ def make_app(
     gate: Gate | None = None,
     codec: Codec = JSON,
     rate: float | None = RATE,
+    handler: type[ChatSocket] = ChatSocket,
 ) -> Application:
     """Return the Tornado application of a chat; `codec` is for clients that ask for none.
 
-    `rate` is in messages a second for each connection, None for no limit. The guide's
-    `websocket-routes`. Lesson 03, and 07 for the gate.
+    `rate` is in messages a second for each connection, None for no limit; `handler` may be one of
+    your own. The guide's `websocket-routes`. Lesson 03, 07 for the gate, and 12 for the handler.
     """
     rooms = rooms or Rooms()
     joined = {"rooms": rooms, "gate": gate or Gate(), "codec": codec, "rate": rate}
     return Application(
-        [(r"/ws", ChatSocket, joined), (r"/healthz", Health, {"rooms": rooms}), *page_routes()],
+        [(r"/ws", handler, joined), (r"/healthz", Health, {"rooms": rooms}), *page_routes()],
         log_function=log_request,
         websocket_max_message_size=MAX_FRAME,
     )
@@ -125,8 +126,9 @@ class ChatServer:
     kept: `memory`, `sqlite:PATH` or `redis://HOST:PORT/0`. `token` is a word that clients have to
     know, `auto` makes one up; a `host` that is not this machine's own needs one. Pages from
     `origins`, such as `https://chat.example.org`, may connect besides its own. `rate` is in
-    messages a second for each connection, `per_address` in connections; None is no limit. Raise
-    ChatkitError for what can't be.
+    messages a second for each connection, `per_address` in connections; None is no limit.
+    `handler` is the socket's, and may be one of your own: lesson 12. Raise ChatkitError for what
+    can't be.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class ChatServer:
         origins: Collection[str] = (),
         rate: float | None = RATE,
         per_address: int | None = PER_ADDRESS,
+        handler: type[ChatSocket] = ChatSocket,
     ) -> None:
         check_address(port, host, token)
         self.token = secrets.token_urlsafe() if token == "auto" else token
@@ -149,7 +152,8 @@ class ChatServer:
         self.rooms = rooms_at(log)
         self.log = self.rooms.log
         gate = Gate(origins, self.token, per_address, any_name=behind_hub())
-        self.http = self.make_http(make_app(self.rooms, gate, codec_named(codec), rate))
+        app = make_app(self.rooms, gate, codec_named(codec), rate, handler)
+        self.http = self.make_http(app)
 
     def make_http(self, app: Any) -> HTTPServer:
         """Return an HTTP server that no slow or big request can hold up."""
