@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -14,10 +13,12 @@ import typer
 
 from chatkit.codecs import CODECS
 from chatkit.gate import PER_ADDRESS, RATE
+from chatkit.journal import FORMATS, LEVELS, keep_journal
 from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LESSONS = "chatkit-lessons"  # the folder of a learner who names none
 
 app = typer.Typer(
@@ -53,11 +54,25 @@ def serve(
     ] = f"{RATE:g}",
     per_address: Annotated[
         str,
-        typer.Option(help="Connections that may come from one address, or off: so behind a proxy."),
+        typer.Option(help="Connections that may come from one address, or off."),
     ] = f"{PER_ADDRESS}",
+    behind_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--behind-proxy",
+            help="Take a client's address from X-Real-IP, which a proxy on this machine sets.",
+        ),
+    ] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(help=f"What to tell on stderr: {', '.join(LEVELS)}. info tells of each one."),
+    ] = "warning",
+    log_format: Annotated[
+        str, typer.Option(help=f"How to tell it: {' or '.join(FORMATS)}, an object a line.")
+    ] = "text",
 ) -> None:
-    """Serve the chat until Ctrl-C or SIGTERM."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    """Serve the chat until Ctrl-C or SIGTERM; what has arrived by then is finished."""
+    keep_journal(log_level, log_format)
     server = ChatServer(
         port,
         host,
@@ -67,6 +82,7 @@ def serve(
         origins=origin or (),
         rate=limit("--rate", rate),
         per_address=limit("--per-address", per_address),
+        behind_proxy=behind_proxy,
     )
     asyncio.run(serve_until_stopped(server))
 
@@ -81,12 +97,18 @@ def limit(option: str, value: str) -> int | None:
 
 
 async def serve_until_stopped(server: ChatServer) -> None:
-    """Run a server until this process is told to stop."""
+    """Run a server until this process is told to stop; told again, it ends at once."""
     allow_many_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+
+    def stop(*_: object) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stopping.set)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
     await server.start()
     print(f"chatkit is serving on {server.url}", flush=True)
     await stopping.wait()

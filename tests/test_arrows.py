@@ -29,16 +29,18 @@ ARROWS = {
     "limits": "",
     "links": "",
     "codecs": "messages",
+    "journal": "messages",
     "log": "messages",
     "outbox": "messages",
     "gate": "messages",
-    "room": "broadcaster codecs log messages names wire",
+    "room": "broadcaster codecs journal log messages names wire",
+    "metrics": "room",
     "redis_link": "log messages",
     "redis_log": "log messages redis_link",
     "redis_roster": "log names redis_link room",
     "shared": "log redis_link redis_log redis_roster room",
-    "handlers": "room codecs gate log messages paths wire",
-    "server": "handlers room shared codecs gate links log messages",
+    "handlers": "room codecs gate journal log messages metrics paths wire",
+    "server": "handlers room shared codecs gate journal links log messages metrics",
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
@@ -54,7 +56,7 @@ ARROWS = {
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
     "bench.soak": "bench.contest client limits messages",
-    "cli": "server codecs gate limits messages lab doctor bench.command bench.soak",
+    "cli": "server codecs gate journal limits messages lab doctor bench.command bench.soak",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -75,6 +77,7 @@ LIBRARIES = {
     "msgspec": "messages codecs room log redis_log widget "
     "bench.cells bench.load bench.contestants bench.contest bench.command",
     "redis": "redis_link",
+    "prometheus_client": "metrics",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
     "psutil": "server bench.load bench.contest bench.soak",

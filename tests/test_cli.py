@@ -104,7 +104,7 @@ def test_origin_rate_and_connections_are_as_chosen():
             for number in range(100):
                 client.send(f'{{"message": "{number}"}}')
             assert '"id":100,' in [client.recv(LIMIT) for _ in range(100)][-1]
-            with pytest.raises(InvalidStatus, match="503"):
+            with pytest.raises(InvalidStatus, match="429"):
                 connect(address)
         with pytest.raises(InvalidStatus, match="403"):
             connect(address, origin="https://evil.example")
