@@ -27,7 +27,7 @@ ARROWS = {
     "names": "",
     "broadcaster": "",
     "limits": "",
-    "links": "",
+    "links": "messages",
     "codecs": "messages",
     "journal": "messages",
     "log": "messages",
@@ -45,7 +45,8 @@ ARROWS = {
     "presence": "",
     "widget": "client codecs messages paths presence",
     "lab": "paths",
-    "doctor": "server client messages paths",
+    "doctor": "server client links messages paths",
+    "jupyter": "server codecs gate handlers links messages",
     "bench.load": "wire",
     "bench.contestants": "log messages",
     "bench.cells": "bench.load limits messages",
@@ -69,12 +70,14 @@ PEERS = {
 }
 # library: where it may be imported, lessons aside
 LIBRARIES = {
-    "tornado": "handlers server client",
+    "tornado": "handlers server client jupyter",
+    "jupyter_server": "jupyter doctor",
+    "jupyter_core": "doctor",
     "ipywidgets": "presence widget",
     "anywidget": "presence widget",
-    "traitlets": "presence widget",
+    "traitlets": "presence widget jupyter",
     "IPython": "",
-    "msgspec": "messages codecs room log redis_log widget "
+    "msgspec": "messages codecs room log redis_log widget jupyter "
     "bench.cells bench.load bench.contestants bench.contest bench.command",
     "redis": "redis_link",
     "prometheus_client": "metrics",
