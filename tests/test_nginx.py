@@ -1,12 +1,15 @@
 """docs/nginx.conf as it is, with the real nginx, real servers behind it, and a real Redis."""
 
 import asyncio
+import json
 import re
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from redis import Redis
@@ -16,10 +19,12 @@ from websockets.exceptions import InvalidStatus
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
 from chatkit.handlers import PING_INTERVAL
+from chatkit.lessons.redis_server import RedisServer
 from chatkit.redis_log import stream_of
 from tests import proxy
 from tests.conftest import hear, hear_event
-from tests.proxy import Cells
+from tests.proxy import Cells, Server
+from tests.test_cli import needs_signals
 
 PATIENCE = 30  # seconds in which all that is under way has arrived
 ROOMS = [f"room-{n}" for n in range(12)]
@@ -37,6 +42,12 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
         yield cells
 
 
+@pytest.fixture(scope="module")
+def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+    with proxy.serving(tmp_path_factory.mktemp("nginx"), 1, "--token", "secret", tls=True) as cells:
+        yield cells
+
+
 @asynccontextmanager
 async def clients(cells: Cells, count: int, room: str) -> AsyncIterator[list[ChatClient]]:
     """So many clients in a room, each with a list of what it has heard."""
@@ -44,9 +55,9 @@ async def clients(cells: Cells, count: int, room: str) -> AsyncIterator[list[Cha
         group = []
         for n in range(count):
             client = ChatClient(cells.url, f"client-{n}", room=room)
-            client.heard = []
+            client.heard, client.errors = [], []
             client.on_message(client.heard.append)
-            client.on_error(lambda sentence: None)  # while nobody is there to answer
+            client.on_error(client.errors.append)
             group.append(await stack.enter_async_context(client))
         yield group
 
@@ -78,10 +89,12 @@ async def refusal(url: str, **options: str) -> tuple[int, str]:
     return response.status_code, response.body.decode().strip()
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("cells", [1, 2])
-def test_nginx_has_nothing_to_object_to(cells: int, tmp_path: Path):
+def test_nginx_has_nothing_to_object_to(cells: int, tls: bool, tmp_path: Path):
     ports = proxy.SERVERS[: 2 * cells]
-    command = proxy.command(tmp_path, proxy.example(80, ports, cells))
+    site = proxy.Site(tmp_path, tls)
+    command = proxy.command(tmp_path, proxy.example(site, ports, cells))
     done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     first, second = done.stderr.splitlines()
@@ -115,23 +128,90 @@ async def test_a_server_is_killed_and_nobody_loses_a_message(tmp_path: Path):
             for client in group:
                 client.on_state(lambda state: cut.append(state) if state == "cut off" else None)
 
-            async def talk(client: ChatClient) -> None:
-                for n in range(100):
-                    await client.send(f"{client.name} {n}")
-                    if n % 10 == 9:
-                        await client.confirmed()
-
             talking = asyncio.gather(*map(talk, group))
             await until(lambda: len(group[0].heard) > 100)
             cells.servers[0].kill()
             await asyncio.wait_for(talking, PATIENCE)
-            await until(lambda: all(len(client.heard) == 400 for client in group))
-            await until(lambda: all(client.count == 4 for client in group))
+            await all_have_heard_everyone(group)
             assert len(cut) == 2
             assert cells.servers[1].connections == 4
-            assert [message.id for message in group[0].heard] == [*range(1, 401)]
-            assert len({message.message for message in group[0].heard}) == 400
-            assert all(client.heard == group[0].heard for client in group)
+
+
+async def talk(client: ChatClient) -> None:
+    """Say a hundred things, ten at a time."""
+    for n in range(100):
+        await client.send(f"{client.name} {n}")
+        if n % 10 == 9:
+            await client.confirmed()
+
+
+async def all_have_heard_everyone(group: list[ChatClient]) -> None:
+    """Wait until all have heard what four have said, and see that it is the same for each."""
+    await until(lambda: all(len(client.heard) == 400 for client in group))
+    await until(lambda: all(client.count == 4 for client in group))
+    assert [message.id for message in group[0].heard] == [*range(1, 401)]
+    assert len({message.message for message in group[0].heard}) == 400
+    assert all(client.heard == group[0].heard for client in group)
+
+
+@needs_signals
+async def test_a_server_is_told_to_stop_and_nobody_sees_an_error(tmp_path: Path):
+    with proxy.serving(tmp_path, 1) as cells:
+        async with clients(cells, 4, "lobby") as group:
+            talking = asyncio.gather(*map(talk, group))
+            await until(lambda: len(group[0].heard) > 100)
+            stopping = asyncio.create_task(asyncio.to_thread(cells.servers[0].terminate))
+            pages = 0
+            while not stopping.done() or pages < 50:
+                assert "<title>" in await asyncio.to_thread(cells.get, "")
+                async with connect(socket_url(cells, "?room=other")) as newcomer:
+                    await newcomer.send('{"message": "hi"}')
+                pages += 1
+            assert await stopping == 0
+            await asyncio.wait_for(talking, PATIENCE)
+            await all_have_heard_everyone(group)
+            assert [client.errors for client in group] == [[]] * 4
+            assert cells.servers[1].connections == 4
+
+
+@needs_signals
+async def test_while_a_server_drains_newcomers_are_led_to_the_other(tmp_path: Path):
+    with proxy.serving(tmp_path, 1) as cells:
+        draining, _ = cells.servers
+        async with clients(cells, 2, "lobby") as group:  # one at each
+            with held(cells.redises[0]):
+                for client in group:
+                    await client.send("hi")
+                draining.process.send_signal(signal.SIGTERM)
+                await until(lambda: status_of(draining) == "draining")
+                for _ in range(4):
+                    assert '"status": "ok"' in await asyncio.to_thread(cells.get, "healthz")
+                    newcomer = await connect(socket_url(cells))
+                    newcomer.transport.abort()  # for a goodbye, it would wait until it is in
+                assert status_of(draining) == "draining"
+            assert draining.process.wait(proxy.LIMIT) == 0
+            await until(lambda: all(len(client.heard) == 2 for client in group))
+            assert [client.errors for client in group] == [[], []]
+
+
+@contextmanager
+def held(redis: RedisServer) -> Iterator[None]:
+    """A Redis that takes nothing in meanwhile, but answers questions."""
+    with Redis.from_url(redis.url) as line:
+        line.client_pause(1000 * PATIENCE, all=False)
+        try:
+            yield
+        finally:
+            line.client_unpause()
+
+
+def status_of(server: Server) -> str:
+    """What a server says of itself."""
+    try:
+        return proxy.get_json(server.port)["status"]
+    except HTTPError as error:
+        with error:
+            return json.load(error)["status"]
 
 
 def test_the_page_and_its_parts_come_through(one: Cells):
@@ -168,7 +248,7 @@ async def test_one_address_has_a_hundred_connections_and_is_told_so(one: Cells):
         for _ in range(100):
             await stack.enter_async_context(connect(socket_url(one)))
         assert await refusal(socket_url(one)) == (
-            503,
+            429,
             "There are too many connections from your address: close some.",
         )
 
