@@ -185,7 +185,8 @@ def serving(folder: Path, cells: int, *options: str, tls: bool = False) -> Itera
                 (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
             for _ in range(2):
                 log = ("--log", redises[-1].url, "--behind-proxy", "--rate", "off")
-                servers.append(Server(*log, *options))
+                errors = stack.enter_context((folder / f"server-{len(servers)}").open("wb"))
+                servers.append(Server(*log, *options, errors=errors))
                 stack.callback(servers[-1].kill)
         site = Site(folder, tls)
         text = example(site, [server.port for server in servers], cells)
