@@ -67,7 +67,12 @@ class Socket(ChatSocket, Inside):
     """The chat's socket for those whom Jupyter knows."""
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Find out who asks; what is asked for is looked at once that is known."""
+        """Find out who asks; what is asked for is looked at once that is known.
+
+        JupyterHub wants to hear that this is a socket, before it takes a token in the address. Not
+        every browser says so, and no program does.
+        """
+        self.request.headers.setdefault("Sec-Fetch-Mode", "websocket")
         await JupyterHandler.prepare(self)
 
     @guarded

@@ -175,6 +175,7 @@ class ChatServer:
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
+        self.running = False
         self.rooms = rooms_at(log)
         self.log = self.rooms.log
         self.meters = Meters(self.rooms)
@@ -216,6 +217,7 @@ class ChatServer:
         listener.setblocking(False)
         self.http.add_socket(listener)
         self.port = listener.getsockname()[1]
+        self.running = True
         self.meters.start()
         note("started", host=self.host, port=self.port)
         return self
@@ -232,6 +234,9 @@ class ChatServer:
 
     async def stop(self) -> None:
         """Drain: finish what has arrived, while newcomers get a 503; then close all there is."""
+        if not self.running:
+            return
+        self.running = False
         note("draining", connections=len(self.rooms.visitors))
         with suppress(TimeoutError):  # what a log does not take in time is sent again
             await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)

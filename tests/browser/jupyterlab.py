@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.request import ProxyHandler, build_opener
 
-from playwright.sync_api import Page
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tornado.testing import bind_unused_port
 
 from chatkit.lab import as_root
@@ -21,6 +21,7 @@ from chatkit.paths import NOTEBOOKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_LIMIT = 60  # seconds
+BACK_LIMIT = 30_000  # milliseconds until everyone is back after a restart
 TOKEN = "a-token-for-tests"
 PRIVATE = (
     "JUPYTER_CONFIG_DIR",
@@ -99,6 +100,28 @@ class Lab:
     def close(self, page: Page) -> None:
         """Shut the notebook's kernel down, and discard what the run has changed."""
         page.evaluate(CLOSE)
+
+
+@dataclass
+class Chatter:
+    """One place where a person chats: a page, a page in a frame, or a widget."""
+
+    place: Page | FrameLocator | Locator
+
+    def say(self, text: str) -> None:
+        """Type as fast as can be, and press Enter."""
+        field = self.place.get_by_role("textbox", name="Message", exact=True)
+        field.press_sequentially(text)
+        field.press("Enter")
+
+    def expect_messages(self, texts: list[str]) -> None:
+        """Wait until exactly these messages are shown, in this order."""
+        expect(self.place.locator(".chatkit-text")).to_have_text(texts)
+
+    def expect_state(self, state: str) -> None:
+        """Wait until this state of the line is shown."""
+        status = self.place.locator(".chatkit-status").first
+        expect(status).to_have_attribute("data-state", state, timeout=BACK_LIMIT)
 
 
 @contextmanager
