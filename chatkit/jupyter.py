@@ -30,7 +30,7 @@ from chatkit.messages import MAX_FRAME
 from chatkit.server import ChatServer
 
 ANONYMOUS = re.compile("[0-9a-f]{32}")  # Jupyter's username for who has shown a token alone
-NOT_IN = "Jupyter does not let you in: log in to it first, or use a link that holds its token."
+NOT_IN = "Log in to Jupyter first, or use a link that holds its token."
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 

@@ -159,7 +159,7 @@ async def test_a_socket_without_login_is_refused_whatever_it_asks_for(
     status, words = await refusal(either, enter, **query)
     assert status == 403
     assert words == (
-        "Jupyter does not let you in: log in to it first, or use a link that holds its token."
+        "Log in to Jupyter first, or use a link that holds its token."
     )
 
 

@@ -21,7 +21,7 @@ from chatkit.server import ChatServer
 
 SOON = 2.0  # seconds in which all that is under way on loopback has arrived
 SILENCE = 0.2  # seconds without news that count as the end
-SHOUT = "Please do not shout."
+SHOUT = "Not so loud!"
 
 
 class Polite(ChatSocket):

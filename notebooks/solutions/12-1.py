@@ -6,5 +6,5 @@ async def test_polite(url):
         for text in ("GO AWAY", "OK", "hello"):
             await ada.send(text)
         await ada.confirmed()
-        assert refusals == ["Please do not shout."]
+        assert refusals == ["Not so loud!"]
         assert [(await anext(ada)).message for _ in range(2)] == ["OK", "hello"]

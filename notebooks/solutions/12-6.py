@@ -1,7 +1,4 @@
 # Exercise 12-6
-import json
-
-
 class Board(anywidget.AnyWidget):
     _esm = BOARD
     strokes = traitlets.List().tag(sync=True)
