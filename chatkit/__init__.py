@@ -26,6 +26,8 @@ _HOME = {
     "Room": "room",
     "Rooms": "room",
     "SqliteLog": "log",
+    "jupyter_path": "links",
+    "jupyter_url": "links",
     "launch": "server",
     "make_app": "server",
 }
@@ -42,3 +44,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server, which asks for this, what to load."""
+    from chatkit.jupyter import Chatkit
+
+    return [{"module": "chatkit.jupyter", "app": Chatkit}]

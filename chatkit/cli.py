@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -15,11 +14,13 @@ import typer
 
 from chatkit.codecs import CODECS
 from chatkit.gate import PER_ADDRESS, RATE
+from chatkit.journal import FORMATS, LEVELS, keep_journal
 from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 from chatkit.teacher import CLASS, CLASS_PORT, class_server, greeting
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LESSONS = "chatkit-lessons"  # the folder of a learner who names none
 
 app = typer.Typer(
@@ -55,11 +56,25 @@ def serve(
     ] = f"{RATE:g}",
     per_address: Annotated[
         str,
-        typer.Option(help="Connections that may come from one address, or off: so behind a proxy."),
+        typer.Option(help="Connections that may come from one address, or off."),
     ] = f"{PER_ADDRESS}",
+    behind_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--behind-proxy",
+            help="Take a client's address from X-Real-IP, which a proxy on this machine sets.",
+        ),
+    ] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(help=f"What to tell on stderr: {', '.join(LEVELS)}. info tells of each one."),
+    ] = "warning",
+    log_format: Annotated[
+        str, typer.Option(help=f"How to tell it: {' or '.join(FORMATS)}, an object a line.")
+    ] = "text",
 ) -> None:
-    """Serve the chat until Ctrl-C or SIGTERM."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    """Serve the chat until Ctrl-C or SIGTERM; what has arrived by then is finished."""
+    keep_journal(log_level, log_format)
     server = ChatServer(
         port,
         host,
@@ -69,6 +84,7 @@ def serve(
         origins=origin or (),
         rate=limit("--rate", rate),
         per_address=limit("--per-address", per_address),
+        behind_proxy=behind_proxy,
     )
     asyncio.run(serve_until_stopped(server))
 
@@ -90,12 +106,21 @@ def address(server: ChatServer) -> str:
 async def serve_until_stopped(
     server: ChatServer, announce: Callable[[ChatServer], str] = address
 ) -> None:
-    """Run a server until this process is told to stop; print where once it listens."""
+    """Run a server until this process is told to stop; print where once it listens.
+
+    Told again, it ends at once.
+    """
     allow_many_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+
+    def stop(*_: object) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stopping.set)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
     await server.start()
     print(announce(server), flush=True)
     await stopping.wait()
@@ -116,7 +141,7 @@ def class_(
     ] = "",
 ) -> None:
     """Serve a class: learners join by a link, and the projector shows what each has passed."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    keep_journal("warning", "text")
     asyncio.run(serve_until_stopped(class_server(folder, host, port, token), greeting))
 
 

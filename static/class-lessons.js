@@ -15,6 +15,7 @@ export const LESSONS = [
   lesson("09", "lose nothing", 3),
   lesson("10", "go fast", 3),
   lesson("11", "many servers", 3),
+  lesson("12", "ship it", 7),
 ];
 
 /** What a lesson's exercises are called: 02-1, 02-2 … */

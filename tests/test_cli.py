@@ -1,5 +1,6 @@
 """The command line as its users meet it: in a process of its own."""
 
+import json
 import re
 import signal
 import socket
@@ -104,10 +105,27 @@ def test_origin_rate_and_connections_are_as_chosen():
             for number in range(100):
                 client.send(f'{{"message": "{number}"}}')
             assert '"id":100,' in [client.recv(LIMIT) for _ in range(100)][-1]
-            with pytest.raises(InvalidStatus, match="503"):
+            with pytest.raises(InvalidStatus, match="429"):
                 connect(address)
         with pytest.raises(InvalidStatus, match="403"):
             connect(address, origin="https://evil.example")
+
+
+@needs_signals
+def test_it_tells_what_happens_in_the_way_that_was_chosen():
+    options = ("--log-level", "info", "--log-format", "json", "--behind-proxy")
+    with serving("--port", "0", *options) as (process, port):
+        known = {"X-Real-IP": "192.0.2.1"}
+        with connect(f"ws://127.0.0.1:{port}/ws?name=Ada", additional_headers=known) as client:
+            client.send('{"message": "hi"}')
+            assert '"hi"' in client.recv(LIMIT)
+            process.send_signal(signal.SIGTERM)
+            _, told = process.communicate(timeout=LIMIT)
+    lines = [json.loads(line) for line in told.splitlines()]
+    events = ["started", "request", "joined", "draining", "left", "stopped"]
+    assert [line["event"] for line in lines] == events
+    assert (lines[2]["name"], lines[2]["address"]) == ("Ada", "192.0.2.1")
+    assert "hi" not in told
 
 
 def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
@@ -143,6 +161,13 @@ def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
         (["--rate", "0"], "--rate is a whole number from 1, or off; this is '0'."),
         (["--rate", "fast"], "--rate is a whole number from 1, or off; this is 'fast'."),
         (["--per-address", "-1"], "--per-address is a whole number from 1, or off; this is '-1'."),
+        (["--log-level", "loud"], "There is no log level 'loud': choose info or warning or error."),
+        (["--log-format", "xml"], "There is no log format 'xml': choose text or json."),
+        (
+            ["--host", "0.0.0.0", "--token", "auto", "--behind-proxy"],
+            "Whoever reaches 0.0.0.0 could claim any address as theirs, so behind a proxy listen "
+            "on 127.0.0.1 alone.",
+        ),
         (
             ["--host", "0.0.0.0"],
             "Others can reach 0.0.0.0, so let a token keep strangers out: token 'auto' makes one.",

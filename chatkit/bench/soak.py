@@ -101,10 +101,18 @@ class Person:
         self.findings = findings
         self.number = number
         self.newest: int | None = None  # id of what it heard last
+        self.here = asyncio.Event()
         self.client = ChatClient(url, f"person-{number}", room=room)
         self.client.on_message(self.hear)
         self.client.on_event(self.hear_event)
         self.client.on_error(self.complain)
+        self.client.on_state(lambda state: self.here.set() if state == "connected" else None)
+
+    async def come(self) -> None:
+        """Come in, however long it takes."""
+        self.here.clear()
+        self.client.start()
+        await self.here.wait()
 
     def hear(self, message: Message) -> None:
         """Count a message; it has to be the next one."""
@@ -135,7 +143,7 @@ class Person:
             self.findings.left += 1
             await self.client.close()
             await asyncio.sleep(random.uniform(0, AWAY))
-            await self.client.connect()
+            await self.come()
         elif self.client.connection and chance < LEAVE + CUT:
             self.findings.cut += 1
             cut(self.client)
@@ -197,7 +205,7 @@ async def crowd(people: Sequence[Person]) -> AsyncIterator[None]:
 
     async def come(person: Person) -> None:
         async with door:
-            await person.client.connect()
+            await person.come()
 
     async def go(person: Person) -> None:
         async with door:

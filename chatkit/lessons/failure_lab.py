@@ -177,6 +177,17 @@ class ServerProcess:
                 pipe.close()
             self.process = None
 
+    async def replace(self) -> None:
+        """End it as an operator does, with SIGTERM, and start another on the same port.
+
+        Windows knows no such signal: there it is killed.
+        """
+        if self.process:
+            self.process.terminate()
+            await asyncio.to_thread(self.process.wait)
+        self.kill()
+        await self.start()
+
     def crash(self) -> None:
         """Kill it now, even if it is only just starting, and start it again in the background."""
         if self.starting:

@@ -1,15 +1,15 @@
 """The lessons in a real JupyterLab, driven in Chromium."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from chatkit.paths import NOTEBOOKS
 from tests.browser import jupyterlab
 from tests.browser.accessibility import press, violations
 from tests.browser.conftest import NewPage
+from tests.browser.jupyterlab import Chatter
 
 LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 ATTACK = "<img src=x onerror=\"document.title = 'attacked'\">"
@@ -36,7 +36,6 @@ display(
 """
 # JupyterLab's <body> has no height, and clips: axe-core would take all that it shows for hidden.
 BODY = "body { height: 100vh !important }"
-BACK_LIMIT = 30_000  # milliseconds until everyone is back after a restart
 
 
 @pytest.fixture(scope="module")
@@ -50,28 +49,6 @@ def window(new_page: NewPage, forgiven: list[str]) -> Page:
     """A window for JupyterLab, so tall that no output is out of sight and taken off the page."""
     forgiven += ["Failed to load resource", "WebSocket connection to"]  # JupyterLab's own
     return new_page(viewport={"width": 1500, "height": 2400})
-
-
-@dataclass
-class Chatter:
-    """One place where a person chats: a page, a page in a frame, or a widget."""
-
-    place: Page | FrameLocator | Locator
-
-    def say(self, text: str) -> None:
-        """Type as fast as can be, and press Enter."""
-        field = self.place.get_by_role("textbox", name="Message", exact=True)
-        field.press_sequentially(text)
-        field.press("Enter")
-
-    def expect_messages(self, texts: list[str]) -> None:
-        """Wait until exactly these messages are shown, in this order."""
-        expect(self.place.locator(".chatkit-text")).to_have_text(texts)
-
-    def expect_state(self, state: str) -> None:
-        """Wait until this state of the line is shown."""
-        status = self.place.locator(".chatkit-status").first
-        expect(status).to_have_attribute("data-state", state, timeout=BACK_LIMIT)
 
 
 @pytest.fixture

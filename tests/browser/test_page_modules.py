@@ -458,6 +458,7 @@ def test_a_socket_that_never_opened_is_asked_about_once_for_each_try(blank: Page
     [
         (403, "text/plain; charset=UTF-8", "No token."),
         (400, "text/plain", "No token."),
+        (429, "text/plain", "No token."),
         (503, "text/plain", "No token."),
         (403, "text/html; charset=UTF-8", ""),
         (426, "text/plain", ""),
