@@ -201,6 +201,11 @@ class ChatServer:
         self.http.stop()
         await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
         self.http = self.make_http(self.http.request_callback)  # a stopped one can't stop again
+        await self.close_sockets()
+        await self.rooms.stop()
+
+    async def close_sockets(self) -> None:
+        """Close every socket with code 1001, and wait a moment for the clients' goodbyes."""
         channels = [visitor for visitor in self.rooms.visitors if isinstance(visitor, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
@@ -209,7 +214,6 @@ class ChatServer:
         for channel in channels:
             channel.cut()
             await channel.closed
-        await self.rooms.stop()
 
 
 class LaunchedServer:
