@@ -139,18 +139,21 @@ class Chatkit(ExtensionApp):
         "memory", help="Where messages are kept: memory, sqlite:PATH or redis://HOST:PORT/0."
     ).tag(config=True)
     rate = Float(
-        RATE, allow_none=True, help="Messages a second that one connection may send, or None."
+        RATE,
+        min=1,
+        allow_none=True,
+        help="Messages a second from one connection, None for no limit.",
     ).tag(config=True)
     chat: ChatServer | None = None  # it listens on no port: Jupyter does
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Open the log, then the doors; who starts a kernel from now on tells it where they are."""
+        chat = ChatServer(log=self.log_address)
+        await chat.rooms.start()
+        self.chat = chat
         journal = logging.getLogger("chatkit")
         journal.parent = serverapp.log
         journal.setLevel(logging.WARNING)  # who comes and goes is no news in Jupyter's log
-        chat = ChatServer(log=self.log_address, rate=self.rate, per_address=None)
-        await chat.rooms.start()
-        self.chat = chat
         serverapp.web_app.add_handlers(".*$", self.routes(serverapp.base_url))
         os.environ[JUPYTER_FILE] = serverapp.info_file
 
@@ -176,4 +179,5 @@ class Chatkit(ExtensionApp):
     async def stop_extension(self) -> None:
         """Close every socket with code 1001, and then the log."""
         if self.chat:
-            await self.chat.stop()
+            await self.chat.drain()
+            await self.chat.rooms.stop()

@@ -248,6 +248,13 @@ class ChatServer:
         await self.rooms.stop()
         note("stopped", port=self.port)
 
+    async def drain(self) -> None:
+        """Finish what has arrived, while newcomers get a 503; then everybody has to go. Lesson 12."""
+        note("draining", connections=len(self.rooms.visitors))
+        with suppress(TimeoutError):  # what a log does not take in time is sent again
+            await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
+        await self.close_sockets()
+
     async def close_sockets(self) -> None:
         """Close every socket with code 1001, and wait a moment for the clients' goodbyes."""
         channels = [visitor for visitor in self.rooms.visitors if isinstance(visitor, ChatSocket)]

@@ -24,8 +24,9 @@ from chatkit.codecs import JSON
 from chatkit.jupyter import Chatkit
 from chatkit.log import SqliteLog
 from chatkit.messages import MAX_FRAME, ChatkitError
+from chatkit.server import ChatServer
 from tests.browser.jupyterlab import TOKEN, serving
-from tests.conftest import end_of, hear, hear_event, say, until
+from tests.conftest import Join, end_of, hear, hear_event, say, until
 from tests.hub import BOB, EVE
 
 FRIEND = "https://friend.example.org"
@@ -321,6 +322,14 @@ async def test_when_jupyter_stops_all_are_told_and_the_log_keeps_what_was_said(
     await log.close()
     assert kept.message == "keep this"
     assert "Traceback" not in server.log.read_text()
+
+
+async def test_as_long_as_anybody_is_here_jupyter_has_work(server: ChatServer, join: Join):
+    extension = Chatkit()
+    extension.chat = server
+    assert not extension.current_activity()
+    await join("Ada")
+    assert len(extension.current_activity()) == 1
 
 
 async def test_a_log_that_can_t_be_had_is_told_and_no_door_is_opened(tmp_path: Path):

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hatchling.build import build_editable
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -33,6 +34,7 @@ PINS = {
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()
     )
 }
+EXTENSION = "etc/jupyter/jupyter_server_config.d/chatkit.json"
 FIRST = "00-start-here.ipynb"
 SECOND = "01-one-socket.ipynb"
 STARTED = re.compile(r"chatkit is serving on (http://127\.0\.0\.1:\d+)/\n")
@@ -129,11 +131,21 @@ def test_the_wheel_carries_the_page_and_the_lessons(wheel: Path):
         assert carried
         assert {f"chatkit/{folder}/{name}" for name in carried} <= names
     assert "chatkit/py.typed" in names
+    assert f"chatkit-{chatkit.__version__}.data/data/{EXTENSION}" in names
     assert not [name for name in names if name.startswith("tests/") or "checkpoint" in name]
 
 
 def test_the_sdist_makes_the_same_wheel_as_the_checkout(wheel: Path, tmp_path: Path):
     assert files(wheel) == files(build(tmp_path, "--wheel"))
+
+
+def test_an_editable_install_has_jupyter_load_the_chat_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    carried = files(tmp_path / build_editable(str(tmp_path)))
+    assert carried[f"chatkit-{chatkit.__version__}.data/data/{EXTENSION}"]
+    assert (Path(sys.prefix) / EXTENSION).exists()  # `make lab` and `make test` install so
 
 
 # A real install of all requirements, though it takes half a minute: this environment holds what the
@@ -232,6 +244,8 @@ def test_lab_lays_the_lessons_and_keeps_the_learners_work(
 ):
     folder = tmp_path / "chatkit-lessons"
     with jupyterlab(scripts, learner, tmp_path) as (url, header):
+        health = json.loads(ask(f"{url}chatkit/healthz", header))
+        assert health["version"] == chatkit.__version__
         assert json.loads(ask(f"{url}api/contents/{FIRST}", header))["type"] == "notebook"
     laid = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in folder.glob("*.ipynb")} == laid
