@@ -18,8 +18,6 @@ from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
 
-LESSONS = "chatkit-lessons"  # the folder of a learner who names none
-
 app = typer.Typer(
     help="A chat over WebSockets, and the lessons that build it.",
     no_args_is_help=True,
@@ -97,16 +95,47 @@ async def serve_until_stopped(server: ChatServer) -> None:
 def lab(
     context: typer.Context,
     folder: Annotated[
-        str, typer.Argument(help="Where your copy of the lessons is kept.")
-    ] = LESSONS,
+        str,
+        typer.Argument(
+            help="Where your copy of the lessons is kept: here, if it is here already, "
+            "else chatkit-lessons."
+        ),
+    ] = "",
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Lay the solutions of the exercises too.")
+    ] = False,
+    fresh: Annotated[
+        str, typer.Option(help="Lay a lesson anew, as 03, and keep yours under another name.")
+    ] = "",
+    lay: Annotated[
+        bool, typer.Option("--lay", help="Lay the lessons, and open nothing: so on a JupyterHub.")
+    ] = False,
 ) -> None:
-    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab."""
-    from chatkit.lab import open_lab
+    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab.
+
+    Nothing that you have written is ever overwritten.
+    """
+    from chatkit.lab import (
+        FIRST_LESSON,
+        lay_notebooks,
+        lesson_named,
+        open_lab,
+        set_aside,
+        usual_folder,
+    )
 
     args = context.args
     if folder.startswith("-"):  # no folder was given: this is JupyterLab's first option
-        folder, args = LESSONS, [folder, *args]
-    raise typer.Exit(open_lab(Path(folder), args))
+        folder, args = "", [folder, *args]
+    place = Path(folder) if folder else usual_folder()
+    lesson = lesson_named(fresh) if fresh else FIRST_LESSON
+    if fresh and (kept := set_aside(place, lesson)):
+        print(f"{kept.with_name(lesson)} is new; yours is {kept} now.", flush=True)
+    lay_notebooks(place, solutions)
+    if lay:
+        print(f"The lessons are in {place.resolve()}.")
+    else:
+        raise typer.Exit(open_lab(place, args, lesson))
 
 
 @app.command()

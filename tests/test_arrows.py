@@ -42,7 +42,7 @@ ARROWS = {
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
-    "lab": "paths",
+    "lab": "messages paths",
     "doctor": "server client messages paths",
     "bench.load": "wire",
     "bench.contestants": "log messages",
