@@ -1,4 +1,4 @@
-"""The command line: chatkit serve, lab, bench, doctor."""
+"""The command line: chatkit serve, lab, bench, wheels, doctor."""
 
 from __future__ import annotations
 
@@ -187,6 +187,33 @@ def bench(
         as_json=as_json,
         plot=plot,
     )
+
+
+@app.command()
+def wheels(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to; a stick, say. What is there already stays.")
+    ] = Path("chatkit-wheels"),
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            help="Windows, mac, mac-intel or linux; as often as you like. Else as here.",
+        ),
+    ] = None,
+    pythons: Annotated[
+        list[str] | None,
+        typer.Option("--python", help="Their Python, as 3.12; as often as you like. Else as here."),
+    ] = None,
+) -> None:
+    """Make a folder that installs chatkit on machines without internet."""
+    from chatkit.wheels import make_folder, targets
+
+    wanted = targets([system.lower() for system in systems or []], pythons or [])
+    print(f"Fetching all that chatkit needs into {folder}: it takes a minute or two …", flush=True)
+    installer = make_folder(folder, wanted)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    print(f"Take the folder along ({size:.0f} MB), and there: python {installer.name}")
 
 
 @app.command()

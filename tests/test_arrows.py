@@ -43,6 +43,8 @@ ARROWS = {
     "presence": "",
     "widget": "client codecs messages paths presence",
     "lab": "messages paths",
+    "install_offline": "",
+    "wheels": "messages paths",
     "doctor": "server client messages paths",
     "bench.load": "wire",
     "bench.contestants": "log messages",
@@ -53,7 +55,7 @@ ARROWS = {
     "bench.plot": "bench.contest bench.report messages",
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
-    "cli": "server codecs gate limits messages lab doctor bench.command",
+    "cli": "server codecs gate limits messages lab wheels doctor bench.command",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -77,6 +79,7 @@ LIBRARIES = {
     "transit": "codecs",
     "confusable_homoglyphs": "names",
     "psutil": "server bench.load bench.contest",
+    "packaging": "wheels",
     "typer": "cli",
     "rich": "bench.command bench.report",
     "matplotlib": "bench.plot",
