@@ -86,7 +86,7 @@ def test_what_can_t_be_fetched_is_told_in_one_sentence(tmp_path: Path):
 def test_a_missing_pip_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wheels, "find_spec", lambda name: None)
     with pytest.raises(ChatkitError, match="pip is missing here: python -m ensurepip"):
-        fetch(tmp_path, [], [])
+        fetch(tmp_path, ["kiwisolver"], [])
 
 
 def test_the_readme_names_all_machines_that_were_ever_asked_for(tmp_path: Path):
