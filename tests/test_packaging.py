@@ -79,6 +79,17 @@ def test_constraints_pin_all_that_comes_along():
     assert missing == set(), "run make lock"
 
 
+def test_constraints_are_for_every_release_of_the_oldest_python():
+    (oldest,) = (f"{wanted.version}.0" for wanted in SpecifierSet(PROJECT["requires-python"]))
+    asked = {
+        package.name: package.metadata["Requires-Python"] or ""
+        for package in metadata.distributions()
+        if canonicalize_name(package.name) in PINS
+    }
+    assert asked
+    assert {name for name in asked if not SpecifierSet(asked[name]).contains(oldest)} == set()
+
+
 def test_no_requirement_is_an_address():
     assert [wanted.name for wanted in requirements() if wanted.url] == []
     for file in ("constraints.txt", "environment.yml"):
