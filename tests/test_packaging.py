@@ -140,7 +140,9 @@ def test_the_wheel_carries_the_page_and_the_lessons(wheel: Path):
         carried = {path.name for path in (ROOT / folder).glob(pattern)}
         assert carried
         assert {f"chatkit/{folder}/{name}" for name in carried} <= names
-    assert "chatkit/py.typed" in names
+    assert {"chatkit/py.typed", "chatkit/constraints.txt"} <= names
+    ours = ("chatkit/", f"chatkit-{chatkit.__version__}.")
+    assert [name for name in names if not name.startswith(ours)] == []
     assert not [name for name in names if name.startswith("tests/") or "checkpoint" in name]
 
 
@@ -205,9 +207,11 @@ def test_what_was_installed_without_internet_is_complete_and_as_pinned(scripts: 
 def test_an_installed_chatkit_makes_its_own_wheel_again(
     scripts: Path, wheel: Path, tmp_path: Path, learner: dict[str, str]
 ):
-    code = "import sys; from chatkit.wheels import *; print(own_wheel(Path(sys.argv[1])))"
-    command = [str(scripts / "python"), "-c", code, str(tmp_path)]
-    again = Path(subprocess.check_output(command, text=True, env=learner).strip())
+    code = "from chatkit.wheels import *; print(own_wheel(Path()))"
+    command = [str(scripts / "python"), "-c", code]
+    again = (
+        tmp_path / subprocess.check_output(command, text=True, env=learner, cwd=tmp_path).strip()
+    )
     made, meant = files(again), files(wheel)
     (record,) = (name for name in meant if name.endswith(".dist-info/RECORD"))
     assert sorted(made.pop(record).split()) == sorted(meant.pop(record).split())
