@@ -16,6 +16,7 @@ import sysconfig
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -147,34 +148,41 @@ def needed(marks: Mapping[str, str]) -> dict[str, str]:
 
     Raises ChatkitError if one is missing that this machine should have, too.
     """
-    pins = dict(line.split("==") for line in CONSTRAINTS.read_text("utf-8").split())
-    elsewhere = {canonicalize_name(name): version for name, version in pins.items()}
     versions: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
-    todo = [Requirement(WANTED)]
+    todo = [(Requirement(WANTED), "")]
     while todo:
-        requirement = todo.pop()
+        requirement, extra = todo.pop()
         name = canonicalize_name(requirement.name)
-        try:
-            versions[name] = metadata.version(name)
-            lines = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            if applies(requirement, {}) or name not in elsewhere:
-                raise ChatkitError(
-                    f"{name} is missing here: python -m pip install '{requirement}'"
-                ) from None
-            versions[name], lines = elsewhere[name], []
-        for extra in {"", *requirement.extras} - {extra for seen_, extra in seen if seen_ == name}:
-            seen.add((name, extra))
-            wishes = (Requirement(line) for line in lines)
-            todo += [wish for wish in wishes if applies(wish, {**marks, "extra": extra})]
+        versions[name], wishes = look_up(requirement, applies(requirement, {"extra": extra}))
+        for wanted in {"", *requirement.extras}:
+            if (name, wanted) not in seen:
+                seen.add((name, wanted))
+                asked = {**marks, "extra": wanted}
+                todo += [(wish, wanted) for wish in wishes if applies(wish, asked)]
     del versions["chatkit"]
     return versions
 
 
+def look_up(requirement: Requirement, here: bool) -> tuple[str, list[Requirement]]:
+    """Return the version to take of a package, and what it asks for, as far as is known here.
+
+    What only other machines need is taken as constraints.txt has it: it asks for nothing more.
+    """
+    name = canonicalize_name(requirement.name)
+    with suppress(metadata.PackageNotFoundError):
+        lines = metadata.requires(name) or []
+        return metadata.version(name), [Requirement(line) for line in lines]
+    pins = dict(line.split("==") for line in CONSTRAINTS.read_text(encoding="utf-8").split())
+    versions = {canonicalize_name(pinned): version for pinned, version in pins.items()}
+    if here or name not in versions:
+        raise ChatkitError(f"{name} is missing here: python -m pip install '{requirement}'")
+    return versions[name], []
+
+
 def applies(requirement: Requirement, marks: Mapping[str, str]) -> bool:
     """Return whether a requirement counts on a machine; what is not said is as it is here."""
-    return requirement.marker is None or requirement.marker.evaluate({"extra": "", **marks})
+    return requirement.marker is None or requirement.marker.evaluate(dict(marks))
 
 
 def fetch(folder: Path, pins: Sequence[str], options: Sequence[str]) -> None:

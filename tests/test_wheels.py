@@ -5,6 +5,7 @@ tests/test_packaging.py makes such a folder and installs from it.
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,19 @@ def test_what_should_be_here_and_is_not_is_told(monkeypatch: pytest.MonkeyPatch)
         "chatkit-that-nobody-made is missing here: "
         "python -m pip install 'chatkit-that-nobody-made>=1'"
     )
+
+
+def test_what_an_extra_asks_for_is_missed_too(monkeypatch: pytest.MonkeyPatch):
+    installed = metadata.version
+
+    def all_but_one(name: str) -> str:
+        if name == "hiredis":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "version", all_but_one)
+    with pytest.raises(ChatkitError, match="hiredis is missing here: "):
+        needed({})
 
 
 def test_targets_are_each_system_with_each_python():
