@@ -119,12 +119,9 @@ def test_the_commit_hook_is_well_formed():
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist."""
-    return build(tmp_path_factory.mktemp("from-sdist"))
-
-
-def build(folder: Path, *options: str) -> Path:
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), *options]
+    """The wheel, built from the sdist, which is beside it."""
+    folder = tmp_path_factory.mktemp("from-sdist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 
