@@ -8,7 +8,7 @@ import logging
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 logging.getLogger("chatkit").addHandler(logging.NullHandler())  # a notebook shows no log
 

@@ -1,4 +1,4 @@
-"""The command line: chatkit serve, class, lab, bench, soak, doctor."""
+"""The command line: chatkit serve, class, lab, bench, soak, wheels, doctor."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from chatkit.server import HOST, PORT, ChatServer
 from chatkit.teacher import CLASS, CLASS_PORT, class_server, greeting
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-LESSONS = "chatkit-lessons"  # the folder of a learner who names none
-
 app = typer.Typer(
     help="A chat over WebSockets, and the lessons that build it.",
     no_args_is_help=True,
@@ -149,16 +147,47 @@ def class_(
 def lab(
     context: typer.Context,
     folder: Annotated[
-        str, typer.Argument(help="Where your copy of the lessons is kept.")
-    ] = LESSONS,
+        str,
+        typer.Argument(
+            help="Where your copy of the lessons is kept: here, if it is here already, "
+            "else chatkit-lessons."
+        ),
+    ] = "",
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Lay the solutions of the exercises too.")
+    ] = False,
+    fresh: Annotated[
+        str, typer.Option(help="Lay a lesson anew, as 03, and keep yours under another name.")
+    ] = "",
+    lay: Annotated[
+        bool, typer.Option("--lay", help="Lay the lessons, and open nothing: so on a JupyterHub.")
+    ] = False,
 ) -> None:
-    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab."""
-    from chatkit.lab import open_lab
+    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab.
+
+    Nothing that you have written is ever overwritten.
+    """
+    from chatkit.lab import (
+        FIRST_LESSON,
+        lay_notebooks,
+        lesson_named,
+        open_lab,
+        set_aside,
+        usual_folder,
+    )
 
     args = context.args
     if folder.startswith("-"):  # no folder was given: this is JupyterLab's first option
-        folder, args = LESSONS, [folder, *args]
-    raise typer.Exit(open_lab(Path(folder), args))
+        folder, args = "", [folder, *args]
+    place = Path(folder) if folder else usual_folder()
+    lesson = lesson_named(fresh) if fresh else FIRST_LESSON
+    if fresh and (kept := set_aside(place, lesson)):
+        print(f"{kept.with_name(lesson)} is new; yours is {kept} now.", flush=True)
+    lay_notebooks(place, solutions)
+    if lay:
+        print(f"The lessons are in {place.resolve()}.")
+    else:
+        raise typer.Exit(open_lab(place, args, lesson))
 
 
 @app.command()
@@ -225,6 +254,33 @@ def soak(
     from chatkit.bench.soak import run
 
     raise typer.Exit(0 if run(seconds, clients, rooms, log) else 1)
+
+
+@app.command()
+def wheels(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to; a stick, say. What is there already stays.")
+    ] = Path("chatkit-wheels"),
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            help="Windows, mac, mac-intel or linux; as often as you like. Else as here.",
+        ),
+    ] = None,
+    pythons: Annotated[
+        list[str] | None,
+        typer.Option("--python", help="Their Python, as 3.12; as often as you like. Else as here."),
+    ] = None,
+) -> None:
+    """Make a folder that installs chatkit on machines without internet."""
+    from chatkit.wheels import make_folder, targets
+
+    wanted = targets([system.lower() for system in systems or []], pythons or [])
+    print(f"Fetching all that chatkit needs into {folder}: it takes a minute or two …", flush=True)
+    installer = make_folder(folder, wanted)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    print(f"Take the folder along ({size:.0f} MB), and there: python {installer.name}")
 
 
 @app.command()

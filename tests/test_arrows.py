@@ -45,7 +45,9 @@ ARROWS = {
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
-    "lab": "paths",
+    "lab": "messages paths",
+    "install_offline": "",
+    "wheels": "messages paths",
     "doctor": "server client links messages paths",
     "jupyter": "server codecs gate handlers links messages",
     "bench.load": "wire",
@@ -58,7 +60,8 @@ ARROWS = {
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
     "bench.soak": "bench.contest client limits messages",
-    "cli": "server codecs gate journal limits messages teacher lab doctor bench.command bench.soak",
+    "cli": "server codecs gate journal limits messages teacher lab wheels doctor bench.command "
+    "bench.soak",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -85,6 +88,7 @@ LIBRARIES = {
     "transit": "codecs",
     "confusable_homoglyphs": "names",
     "psutil": "server teacher bench.load bench.contest bench.soak",
+    "packaging": "wheels",
     "typer": "cli",
     "rich": "bench.command bench.report bench.soak",
     "matplotlib": "bench.plot",

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from chatkit.cli import main
 from chatkit.lessons.redis_server import RedisServer, free_port
+from chatkit.paths import NOTEBOOKS
 from tests.test_server import is_free
 
 LIMIT = 20  # seconds that a process gets on a busy machine
@@ -233,6 +234,38 @@ def test_doctor_says_that_this_machine_is_ready():
     ended = chatkit("doctor")
     assert ended.stdout.endswith("This machine is ready.\n")
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_lab_lays_the_lessons_with_solutions_or_without_and_keeps_the_learners_own(tmp_path: Path):
+    folder = tmp_path / "lessons"
+    assert lab(folder) == f"The lessons are in {folder}.\n"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in NOTEBOOKS.glob("*.ipynb")
+    )
+    (folder / "03-serve-it.ipynb").write_text("mine")
+    said = lab(folder, "--solutions", "--fresh", "3")
+    kept = folder / "03-serve-it-mine.ipynb"
+    assert said.startswith(f"{folder / '03-serve-it.ipynb'} is new; yours is {kept} now.\n")
+    assert kept.read_text() == "mine"
+    clean = (NOTEBOOKS / "03-serve-it.ipynb").read_text(encoding="utf-8")
+    assert (folder / "03-serve-it.ipynb").read_text(encoding="utf-8") == clean
+    assert (folder / "solutions" / "03-1.py").exists()
+
+
+def lab(folder: Path, *options: str) -> str:
+    """What `chatkit lab` says, if all is well."""
+    ended = chatkit("lab", str(folder), "--lay", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_an_unknown_lesson_is_told_in_one_sentence_with_exit_code_2(tmp_path: Path):
+    ended = chatkit("lab", str(tmp_path), "--fresh", "33")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(
+        r"chatkit: There is no lesson '33': choose one of 00, 01, .+, 11.*\.\n", ended.stderr
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_alone_it_lists_its_commands():

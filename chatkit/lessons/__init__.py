@@ -6,6 +6,7 @@ from chatkit.lessons.inspector import Inspector
 from chatkit.lessons.parity import adopt, method_of, same
 from chatkit.lessons.pictures import byte_view
 from chatkit.lessons.side_by_side import side_by_side
+from chatkit.lessons.solution import solution
 from chatkit.lessons.source import show_js
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "same",
     "show_js",
     "side_by_side",
+    "solution",
 ]

@@ -191,3 +191,21 @@ def test_keys_alone_do_everything_in_the_widget(
     window.keyboard.type("at tea")
     window.keyboard.press("Enter")
     chat[1].expect_messages(["at tea"])
+
+
+def test_a_solution_takes_the_place_of_the_cell_that_asks_for_it(
+    lab: jupyterlab.Lab, window: Page
+) -> None:
+    lab.open(window, "00-start-here.ipynb")
+    lab.execute(window, "from chatkit.lessons import solution")
+    expect(window.locator(".jp-CodeCell", has_text="# Exercise 00-1")).to_be_visible()
+    cells = window.locator(".jp-CodeCell")
+    before = cells.all_inner_texts()
+    exercise = cells.nth(next(n for n, text in enumerate(before) if "# Exercise 00-1" in text))
+    field = exercise.get_by_role("textbox")
+    field.fill('solution("00-1")')
+    field.press("Shift+Enter")
+    solved = (NOTEBOOKS / "solutions" / "00-1.py").read_text(encoding="utf-8").splitlines()
+    expect(exercise.locator(".cm-line")).to_have_text(solved)
+    assert cells.count() == len(before)
+    lab.close(window)
