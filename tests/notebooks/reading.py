@@ -3,7 +3,7 @@
 The pace is that of the readers who tried the lessons: prose as one reads what is new, code line by
 line, and a few minutes for each exercise. An appendix is for another day and counted apart.
 
-`python -m tests.notebooks.reading --teaching` brings the times and plans in TEACHING.md up to date.
+With --write it brings what README.md and TEACHING.md say of it up to date.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ APPENDIX = re.compile(r"^## Appendix", re.MULTILINE)
 EXERCISES = re.compile(r"^# Exercise \d", re.MULTILINE)
 DRAWING = re.compile(r"```mermaid.*?```", re.DOTALL)
 
-TEACHING = ROOT / "TEACHING.md"
+PAPERS = (ROOT / "README.md", ROOT / "TEACHING.md")
 BLOCK = re.compile(r"(<!-- reckoned: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+ROW = re.compile(r"^(\| (\d\d) \| \[[^|]*\| [^|]*\|).*", re.MULTILINE)  # of README's table
 TITLE = re.compile(r"^# \d\d · (.+)", re.MULTILINE)
 TALK = 5  # minutes to speak about a lesson when all have done it
 # What a day is made of: lessons by number, and what else there is, with its minutes.
@@ -87,6 +88,12 @@ def reading(cells: Sequence[NotebookNode]) -> Reading:
     return Reading(words / WORDS + lines / LINES + exercises * EXERCISE, len(code), len(prose))
 
 
+def halves() -> tuple[list[Path], list[Path]]:
+    """The lessons of Part I, and those of Part II."""
+    first = [lesson for lesson in LESSONS if lesson.name < PART_TWO]
+    return first, LESSONS[len(first) :]
+
+
 def total(lessons: Iterable[Path]) -> Reading:
     """What some lessons ask together, their appendices aside."""
     columns = zip(*(parts(lesson)[0] for lesson in lessons), strict=True)
@@ -104,6 +111,29 @@ def times() -> str:
         link = f"[{title(lesson)}](notebooks/{lesson.name})"
         lines.append(f"| {lesson.name[:2]} | {link} | {there.rounded} | {cells} | {more} |")
     return "\n".join([*lines, ""])
+
+
+def row(beginning: str, number: str) -> str:
+    """A row of README's table: what is written there, and the minutes and cells of the lesson."""
+    there, appendix = parts(next(lesson for lesson in LESSONS if lesson.name[:2] == number))
+    more = str(appendix.rounded) if appendix.code else ""
+    return f"{beginning} {there.rounded} | {there.code} + {there.prose} | {more} |"
+
+
+def course() -> str:
+    """A sentence of README.md: how long the course takes."""
+    one, two = (hours(total(part).minutes) for part in halves())
+    more = hours(sum(parts(lesson)[1].minutes for lesson in LESSONS))
+    return (
+        f"00 to 06 are Part I, the guide: {one}. Part II is what a real chat needs beyond it: "
+        f"{two}. The appendices, {more} more, are for another day.\n"
+    )
+
+
+def hours(minutes: float) -> str:
+    """A time in words, to five minutes."""
+    whole, rest = divmod(STEP * round(minutes / STEP), 60)
+    return f"{whole} hours" + (f" and {rest} minutes" if rest else "")
 
 
 def plan(parts_of_day: Iterable[str | tuple[str, int]]) -> str:
@@ -137,23 +167,23 @@ def title(lesson: Path) -> str:
 
 def reckoned(text: str) -> str:
     """A text with the times and plans in it up to date."""
-    blocks = {"times": times()} | {name: plan(parts_) for name, parts_ in PLANS.items()}
-    return BLOCK.sub(lambda found: found[1] + blocks[found[2]], text)
+    blocks = {"times": times(), "course": course()}
+    blocks |= {name: plan(parts_) for name, parts_ in PLANS.items()}
+    text = BLOCK.sub(lambda found: found[1] + blocks[found[2]], text)
+    return ROW.sub(lambda found: row(found[1], found[2]), text)
 
 
 def main() -> None:
-    """Print a line for each lesson, and one for each part; with --teaching, write TEACHING.md."""
-    if "--teaching" in sys.argv[1:]:
-        text = reckoned(TEACHING.read_text(encoding="utf-8"))
-        TEACHING.write_text(text, encoding="utf-8", newline="\n")
-        print("".join(found[0] for found in BLOCK.finditer(text)), end="")
-        return
+    """Print a line for each lesson, and one for each part; with --write, write the papers too."""
+    for paper in PAPERS if "--write" in sys.argv[1:] else ():
+        text = reckoned(paper.read_text(encoding="utf-8"))
+        paper.write_text(text, encoding="utf-8", newline="\n")
     for lesson in LESSONS:
         there, appendix = parts(lesson)
         more = f" · appendix {appendix.minutes:.0f}" if appendix.code or appendix.prose else ""
         print(f"{lesson.stem:<22} {there.minutes:5.0f} min, {there.code} + {there.prose}{more}")
-    for part, late in (("Part I", False), ("Part II", True)):
-        there = total(lesson for lesson in LESSONS if (lesson.name >= PART_TWO) is late)
+    for part, lessons in zip(("Part I", "Part II"), halves(), strict=True):
+        there = total(lessons)
         print(f"{part:<22} {there.minutes:5.0f} min, {there.code} + {there.prose}")
 
 

@@ -1,19 +1,22 @@
-"""What TEACHING.md says of times is what the lessons hold, and each lesson has its section."""
+"""What README and TEACHING say of times is so, and TEACHING has a section for each lesson."""
 
 import re
 
 import pytest
 
 from tests.notebooks import reading
-from tests.notebooks.reading import LESSONS, PLANS, TEACHING, plan, reckoned, times, title
+from tests.notebooks.reading import LESSONS, PAPERS, PLANS, course, plan, reckoned, times, title
 
-TEXT = TEACHING.read_text(encoding="utf-8")
+README, TEACHING = (paper.read_text(encoding="utf-8") for paper in PAPERS)
 
 
 def test_the_times_and_plans_are_those_of_the_lessons():
-    assert reckoned(TEXT) == TEXT, "run python -m tests.notebooks.reading --teaching"
-    assert times() in TEXT
-    assert all(plan(day) in TEXT for day in PLANS.values())
+    for text in (README, TEACHING):
+        assert reckoned(text) == text, "run python -m tests.notebooks.reading --write"
+    assert course() in README
+    assert len(reading.ROW.findall(README)) == len(LESSONS)
+    assert times() in TEACHING
+    assert all(plan(day) in TEACHING for day in PLANS.values())
 
 
 def test_what_is_out_of_date_is_brought_up_to_date():
@@ -32,7 +35,7 @@ def test_a_plan_goes_from_part_to_part(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_lesson_has_its_section_with_all_that_a_teacher_wants():
-    sections = re.split(r"^## (?=\d\d · )", TEXT, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^## (?=\d\d · )", TEACHING, flags=re.MULTILINE)[1:]
     titles = [section.partition("\n")[0] for section in sections]
     assert [f"{lesson.name[:2]} · {title(lesson)}" for lesson in LESSONS] == titles[: len(LESSONS)]
     wanted = ("**They can, afterwards:**", "**On the projector:**", "**What people get wrong**")
@@ -41,7 +44,7 @@ def test_every_lesson_has_its_section_with_all_that_a_teacher_wants():
 
 
 def test_the_exercises_that_are_spoken_of_are_there():
-    spoken_of = set(re.findall(r"\((\d\d-\d)\)", TEXT))
+    spoken_of = set(re.findall(r"\((\d\d-\d)\)", TEACHING))
     assert spoken_of
     solutions = {file.stem for file in (reading.NOTEBOOKS / "solutions").glob("*.py")}
     assert spoken_of <= solutions
