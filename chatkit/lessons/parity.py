@@ -73,6 +73,7 @@ def adopt(cls: type, *names: str) -> None:
     )
     for name in names:
         setattr(cls, name, vars(own)[name])
+    update_abstractmethods(cls)  # one of them may have been missing
     _adopted[cls] = {f"{cls.__name__}.{name}" for name in names}
 
 
