@@ -119,6 +119,12 @@ def definitions(source: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
+def defined(cell: str) -> Definitions:
+    """Return what a cell defines; kept, since `same` asks for each cell again and again."""
+    return dict(definitions(cell))
+
+
+@cache
 def package_definitions(module: str) -> Definitions:
     """Return what a module of the package defines."""
     return dict(definitions((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
@@ -135,7 +141,7 @@ def learned(cells: list[str]) -> Definitions:
     known: Definitions = {}
     for cell in cells:
         try:
-            new = dict(definitions(cell))
+            new = defined(cell)
         except SyntaxError:  # a cell that failed defined nothing
             continue
         for name in new:
