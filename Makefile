@@ -26,7 +26,7 @@ define install
 	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(2)'
 endef
 
-.PHONY: help lab test check format notebooks screenshots lock clean
+.PHONY: help lab test check format notebooks soak screenshots lock clean
 
 help: ## list these targets
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m' plain='\033[0m'; fi; \
@@ -51,6 +51,9 @@ format: $(TEST_READY) ## mend what lint can mend, and format
 
 notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY="notebooks/02-…" for some)
 	@$(PY) -m tests.notebooks.run $(ONLY)
+
+soak: $(LAB_READY) ## have 1,000 people talk, come and go for five minutes: is anything lost?
+	@$(PY) -m chatkit.cli soak $(SOAK_ARGS)
 
 screenshots: $(TEST_READY) ## make the pictures in the README again
 	@$(PY) -m tests.browser.screenshots

@@ -8,7 +8,7 @@ import logging
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 logging.getLogger("chatkit").addHandler(logging.NullHandler())  # a notebook shows no log
 
@@ -26,6 +26,8 @@ _HOME = {
     "Room": "room",
     "Rooms": "room",
     "SqliteLog": "log",
+    "jupyter_path": "links",
+    "jupyter_url": "links",
     "launch": "server",
     "make_app": "server",
 }
@@ -42,3 +44,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server, which asks for this, what to load."""
+    from chatkit.jupyter import Chatkit
+
+    return [{"module": "chatkit.jupyter", "app": Chatkit}]

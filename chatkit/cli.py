@@ -1,12 +1,12 @@
-"""The command line: chatkit serve, lab, bench, doctor."""
+"""The command line: chatkit serve, class, lab, bench, soak, wheels, doctor."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,13 @@ import typer
 
 from chatkit.codecs import CODECS
 from chatkit.gate import PER_ADDRESS, RATE
+from chatkit.journal import FORMATS, LEVELS, keep_journal
 from chatkit.limits import allow_many_files
 from chatkit.messages import ChatkitError
 from chatkit.server import HOST, PORT, ChatServer
+from chatkit.teacher import CLASS, CLASS_PORT, class_server, greeting
 
-LESSONS = "chatkit-lessons"  # the folder of a learner who names none
-
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 app = typer.Typer(
     help="A chat over WebSockets, and the lessons that build it.",
     no_args_is_help=True,
@@ -53,11 +54,25 @@ def serve(
     ] = f"{RATE:g}",
     per_address: Annotated[
         str,
-        typer.Option(help="Connections that may come from one address, or off: so behind a proxy."),
+        typer.Option(help="Connections that may come from one address, or off."),
     ] = f"{PER_ADDRESS}",
+    behind_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--behind-proxy",
+            help="Take a client's address from X-Real-IP, which a proxy on this machine sets.",
+        ),
+    ] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(help=f"What to tell on stderr: {', '.join(LEVELS)}. info tells of each one."),
+    ] = "warning",
+    log_format: Annotated[
+        str, typer.Option(help=f"How to tell it: {' or '.join(FORMATS)}, an object a line.")
+    ] = "text",
 ) -> None:
-    """Serve the chat until Ctrl-C or SIGTERM."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    """Serve the chat until Ctrl-C or SIGTERM; what has arrived by then is finished."""
+    keep_journal(log_level, log_format)
     server = ChatServer(
         port,
         host,
@@ -67,6 +82,7 @@ def serve(
         origins=origin or (),
         rate=limit("--rate", rate),
         per_address=limit("--per-address", per_address),
+        behind_proxy=behind_proxy,
     )
     asyncio.run(serve_until_stopped(server))
 
@@ -80,33 +96,98 @@ def limit(option: str, value: str) -> int | None:
     return int(value)
 
 
-async def serve_until_stopped(server: ChatServer) -> None:
-    """Run a server until this process is told to stop."""
+def address(server: ChatServer) -> str:
+    """Return in one line where a server is."""
+    return f"chatkit is serving on {server.url}"
+
+
+async def serve_until_stopped(
+    server: ChatServer, announce: Callable[[ChatServer], str] = address
+) -> None:
+    """Run a server until this process is told to stop; print where once it listens.
+
+    Told again, it ends at once.
+    """
     allow_many_files()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+
+    def stop(*_: object) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stopping.set)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
     await server.start()
-    print(f"chatkit is serving on {server.url}", flush=True)
+    print(announce(server), flush=True)
     await stopping.wait()
     await server.stop()
+
+
+@app.command("class")
+def class_(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the class is kept: its link, and who passed what.")
+    ] = Path(CLASS),
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets in the machines of the learners.")] = HOST,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes any free one.")
+    ] = CLASS_PORT,
+    token: Annotated[
+        str, typer.Option(help="The word that the links hold; else one that the folder keeps.")
+    ] = "",
+) -> None:
+    """Serve a class: learners join by a link, and the projector shows what each has passed."""
+    keep_journal("warning", "text")
+    asyncio.run(serve_until_stopped(class_server(folder, host, port, token), greeting))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
     context: typer.Context,
     folder: Annotated[
-        str, typer.Argument(help="Where your copy of the lessons is kept.")
-    ] = LESSONS,
+        str,
+        typer.Argument(
+            help="Where your copy of the lessons is kept: here, if it is here already, "
+            "else chatkit-lessons."
+        ),
+    ] = "",
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Lay the solutions of the exercises too.")
+    ] = False,
+    fresh: Annotated[
+        str, typer.Option(help="Lay a lesson anew, as 03, and keep yours under another name.")
+    ] = "",
+    lay: Annotated[
+        bool, typer.Option("--lay", help="Lay the lessons, and open nothing: so on a JupyterHub.")
+    ] = False,
 ) -> None:
-    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab."""
-    from chatkit.lab import open_lab
+    """Open the lessons in JupyterLab, in a folder of your own; other options go to JupyterLab.
+
+    Nothing that you have written is ever overwritten.
+    """
+    from chatkit.lab import (
+        FIRST_LESSON,
+        lay_notebooks,
+        lesson_named,
+        open_lab,
+        set_aside,
+        usual_folder,
+    )
 
     args = context.args
     if folder.startswith("-"):  # no folder was given: this is JupyterLab's first option
-        folder, args = LESSONS, [folder, *args]
-    raise typer.Exit(open_lab(Path(folder), args))
+        folder, args = "", [folder, *args]
+    place = Path(folder) if folder else usual_folder()
+    lesson = lesson_named(fresh) if fresh else FIRST_LESSON
+    if fresh and (kept := set_aside(place, lesson)):
+        print(f"{kept.with_name(lesson)} is new; yours is {kept} now.", flush=True)
+    lay_notebooks(place, solutions)
+    if lay:
+        print(f"The lessons are in {place.resolve()}.")
+    else:
+        raise typer.Exit(open_lab(place, args, lesson))
 
 
 @app.command()
@@ -158,6 +239,48 @@ def bench(
         as_json=as_json,
         plot=plot,
     )
+
+
+@app.command()
+def soak(
+    seconds: Annotated[float, typer.Option(help="For how long they talk.")] = 300,
+    clients: Annotated[int, typer.Option(min=1, max=10_000, help="How many they are.")] = 1000,
+    rooms: Annotated[int, typer.Option(min=1, max=1000, help="In how many rooms.")] = 50,
+    log: Annotated[
+        str, typer.Option(help="As for serve; a new SQLite file if none is named.")
+    ] = "",
+) -> None:
+    """Have a crowd talk, come and go: nothing may be lost, and the server may not grow."""
+    from chatkit.bench.soak import run
+
+    raise typer.Exit(0 if run(seconds, clients, rooms, log) else 1)
+
+
+@app.command()
+def wheels(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to; a stick, say. What is there already stays.")
+    ] = Path("chatkit-wheels"),
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            help="Windows, mac, mac-intel or linux; as often as you like. Else as here.",
+        ),
+    ] = None,
+    pythons: Annotated[
+        list[str] | None,
+        typer.Option("--python", help="Their Python, as 3.12; as often as you like. Else as here."),
+    ] = None,
+) -> None:
+    """Make a folder that installs chatkit on machines without internet."""
+    from chatkit.wheels import make_folder, targets
+
+    wanted = targets([system.lower() for system in systems or []], pythons or [])
+    print(f"Fetching all that chatkit needs into {folder}: it takes a minute or two …", flush=True)
+    installer = make_folder(folder, wanted)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    print(f"Take the folder along ({size:.0f} MB), and there: python {installer.name}")
 
 
 @app.command()

@@ -29,7 +29,7 @@ CLOSE_TIMEOUT = 2.0  # seconds that a server gets to answer a closing handshake
 RETRY_WAIT = 1.0  # seconds until a message that the server could not take goes out again
 MISSED = "Some messages from while you were away may be gone."
 INBOX = 1000  # messages that wait to be read; then the socket is not read on
-REFUSALS = (400, 403, 503)  # HTTP statuses by which a chat says that it lets somebody not in
+REFUSALS = (400, 403, 429, 503)  # HTTP statuses by which a chat lets somebody not in
 
 State = Literal["connecting", "connected", "cut off", "closed"]
 T = TypeVar("T")

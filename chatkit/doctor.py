@@ -9,6 +9,7 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
 from chatkit.client import ChatClient
+from chatkit.links import jupyter_path
 from chatkit.messages import ChatkitError
 from chatkit.paths import NOTEBOOKS, STATIC
 from chatkit.server import PORT, ChatServer, PortTakenError
@@ -50,6 +51,7 @@ async def examine() -> Report:
     report = Report()
     look_at_versions(report)
     look_at_files(report)
+    look_at_extension(report)
     await look_at_port(report)
     await send_to_itself(report)
     return report
@@ -70,6 +72,25 @@ def look_at_files(report: Report) -> None:
     for what, file in (("page", STATIC / "index.html"), ("lessons", NOTEBOOKS)):
         words = "is here" if file.exists() else f"is missing: install chatkit again ({file})"
         report.add(what, file.exists(), words)
+
+
+def look_at_extension(report: Report) -> None:
+    """Look whether Jupyter's own server has the chat in it."""
+    try:
+        from jupyter_core.paths import jupyter_config_path
+        from jupyter_server.extension.config import ExtensionConfigManager
+    except ImportError:
+        report.add("chat in Jupyter", False, "Jupyter is missing: python -m pip install jupyterlab")
+        return
+    manager = ExtensionConfigManager(read_config_path=jupyter_config_path())
+    if not manager.enabled("chatkit"):
+        words = "is off: jupyter server extension enable chatkit, then start Jupyter again"
+        report.add("chat in Jupyter", False, words)
+        return
+    try:
+        report.add("chat in Jupyter", True, f"is on: {jupyter_path()}")
+    except ChatkitError:  # it was not Jupyter that started this program
+        report.add("chat in Jupyter", True, "is on: /chatkit/ after Jupyter's own address")
 
 
 async def look_at_port(report: Report) -> None:

@@ -101,16 +101,20 @@ class Gate:
         return bool(name) and certain and page.netloc == host.casefold()
 
     def check(self, token: str, address: str) -> None:
-        """Raise FrameError if the token is wrong or too many came from an address already.
+        """Raise FrameError if the token is wrong or too many came from an address already."""
+        self.check_token(token)
+        if self.per_address is not None and self.inside[address] >= self.per_address:
+            detail = f"There are {self.per_address} connections from your address: close some."
+            raise FrameError("too_many", detail)
+
+    def check_token(self, token: str) -> None:
+        """Raise FrameError if the token is wrong.
 
         The comparison takes as long for any wrong token: its time tells nothing of the right one.
         """
         if self.token and not hmac.compare_digest(token.encode(), self.token.encode()):
             detail = "This chat needs a token: open it by the whole link that its server showed."
             raise FrameError("bad_token", detail)
-        if self.per_address is not None and self.inside[address] >= self.per_address:
-            detail = f"There are {self.per_address} connections from your address: close some."
-            raise FrameError("too_many", detail)
 
     def enter(self, address: str) -> None:
         """Count a connection from an address."""

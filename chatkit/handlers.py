@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 import chatkit
 from chatkit.codecs import CODECS, Codec
 from chatkit.gate import PENALTY, RATE, Gate, Pace
+from chatkit.journal import note
 from chatkit.log import LogError
 from chatkit.messages import (
     FrameError,
@@ -26,16 +27,18 @@ from chatkit.messages import (
     read_message,
     within_limits,
 )
+from chatkit.metrics import TEXT_FORMAT, Meters
 from chatkit.paths import STATIC
 from chatkit.room import Rooms
 from chatkit.wire import read_frames, text_frame
 
 mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it plain text
 
-# HTTP status of an upgrade that is refused; else it is 400
-REFUSALS = {"bad_origin": 403, "bad_token": 403, "too_many": 503}
+# HTTP status of a request that is refused; else it is 400. At 503 a proxy asks another server.
+REFUSALS = {"bad_origin": 403, "bad_token": 403, "too_many": 429, "going_away": 503}
 PING_INTERVAL = 20  # seconds between two pings, and time to answer one
 MAX_UNSENT = 2**20  # bytes that may wait for one client
+ABNORMAL = 1006  # stands for the close code of a line that just ended (RFC 6455, section 7.4.1)
 TRY_AGAIN_LATER = 1013  # close code (IANA's WebSocket Close Code Number Registry)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -86,9 +89,7 @@ class ChatSocket(WebSocketHandler):
             self.gate.check(self.entry.token, self.address)
             self.rooms.check(self.entry.room)
         except FrameError as error:
-            self.set_status(REFUSALS.get(error.code, 400))
-            self.set_header("Content-Type", "text/plain; charset=utf-8")
-            self.finish(error.detail)
+            refuse(self, error)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Return the name of our codec if the client offers it, else of another that it offers."""
@@ -113,6 +114,8 @@ class ChatSocket(WebSocketHandler):
         self.room = self.rooms.enter(self.entry.room)
         try:
             await self.room.join(self)
+            name = self.room.members.get(self)
+            note("joined", room=self.room.name, name=name, address=self.address)
         except LogError as error:
             self.tell(error.frame())
             self.close(TRY_AGAIN_LATER, "the log does not answer")
@@ -123,8 +126,11 @@ class ChatSocket(WebSocketHandler):
     def on_message(self, data: str | bytes) -> Awaitable[None] | None:
         """Do what a frame asks for, or tell the sender alone what is wrong with it.
 
-        Who is too fast is not read on for a second: Tornado waits for what this returns.
+        Who is too fast is not read on for a second: Tornado waits for what this returns. While the
+        server stops, nothing is done or confirmed: the client sends it again, to the next one.
         """
+        if self.rooms.draining:
+            return None
         in_time = self.pace.take()
         try:
             if isinstance(data, bytes):
@@ -170,6 +176,8 @@ class ChatSocket(WebSocketHandler):
     def on_close(self) -> None:
         """Leave the room."""
         self.timer.cancel()
+        name, code = self.room.members.get(self), self.close_code or ABNORMAL
+        note("left", room=self.room.name, name=name, address=self.address, code=code)
         self.rooms.leave(self.room, self)
         self.gate.leave(self.address)
         self.closed.set_result(None)
@@ -211,6 +219,8 @@ class ChatSocket(WebSocketHandler):
         if self.line.is_closing():
             return
         if self.unsent > MAX_UNSENT:
+            self.rooms.counts["drops"] += 1
+            note("dropped", room=self.room.name, address=self.address, unsent=self.unsent)
             self.close(TRY_AGAIN_LATER, "you read too slowly: come back for the rest")
             return
         self.unsent += len(rest)
@@ -244,6 +254,15 @@ class ChatSocket(WebSocketHandler):
             self.line.stream.close()
 
 
+def refuse(handler: RequestHandler, error: FrameError) -> None:
+    """Answer a request with why it is refused, in plain words."""
+    request = handler.request
+    note("refused", path=request.path, address=request.remote_ip, why=error.code)
+    handler.set_status(REFUSALS.get(error.code, 400))
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.finish(error.detail)
+
+
 class StaticFile(StaticFileHandler):
     """A file of the page, asked for anew each time so that an edit shows at once. Lesson 06."""
 
@@ -263,16 +282,44 @@ class StaticFile(StaticFileHandler):
 
 
 class Health(RequestHandler):
-    """How the server is, as JSON: its rooms, connections and version."""
+    """How the server is, as JSON: its status, rooms, connections and version."""
 
     def initialize(self, rooms: Rooms) -> None:
         """Take the rooms to count."""
         self.rooms = rooms
 
     def get(self) -> None:
-        """Answer with the counts."""
-        rooms, connections = len(self.rooms.open), len(self.rooms.visitors)
-        self.write({"rooms": rooms, "connections": connections, "version": chatkit.__version__})
+        """Answer with the counts; 503 says that it is about to stop."""
+        self.set_status(503 if self.rooms.draining else 200)
+        self.write(
+            {
+                "status": "draining" if self.rooms.draining else "ok",
+                "rooms": len(self.rooms.open),
+                "connections": len(self.rooms.visitors),
+                "version": chatkit.__version__,
+            }
+        )
+
+
+class Metrics(RequestHandler):
+    """What Prometheus asks for, if it knows the token. Lesson 12."""
+
+    def initialize(self, meters: Meters, gate: Gate) -> None:
+        """Take the meters to read, and who may see them."""
+        self.meters = meters
+        self.gate = gate
+
+    def get(self) -> None:
+        """Answer with the meters; the token is in the query, or in the header Authorization."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        bearer = token.strip() if scheme.casefold() == "bearer" else ""
+        try:
+            self.gate.check_token(self.get_query_argument("token", bearer))
+        except FrameError as error:
+            refuse(self, error)
+            return
+        self.set_header("Content-Type", TEXT_FORMAT)
+        self.finish(self.meters.text())
 
 
 def page_routes(folder: Path = STATIC) -> list[Any]:

@@ -1,23 +1,34 @@
-"""The lessons in a folder of the learner's own, and JupyterLab opened on the first of them."""
+"""The lessons in a folder of the learner's own, and JupyterLab opened on one of them."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
+from chatkit.messages import ChatkitError
 from chatkit.paths import NOTEBOOKS
 
+LESSONS = "chatkit-lessons"  # the folder of a learner who names none
 FIRST_LESSON = "00-start-here.ipynb"
-LESSON_FILES = ("*.ipynb", "solutions/*.py")
 
 
-def lay_notebooks(folder: Path) -> list[Path]:
-    """Copy the lessons and solutions that `folder` lacks and return them; never overwrite one."""
+def usual_folder() -> Path:
+    """Return the folder of a learner who names none: this one, if the lessons are here."""
+    return Path("." if Path(FIRST_LESSON).exists() else LESSONS)
+
+
+def lay_notebooks(folder: Path, solutions: bool = False) -> list[Path]:
+    """Copy the lessons that `folder` lacks and return them; never overwrite one.
+
+    With `solutions`, those too.
+    """
     laid = []
-    for pattern in LESSON_FILES:
+    for pattern in ("*.ipynb", "solutions/*.py") if solutions else ("*.ipynb",):
         for source in sorted(NOTEBOOKS.glob(pattern)):
             target = folder / source.relative_to(NOTEBOOKS)
             if not target.exists():
@@ -27,17 +38,53 @@ def lay_notebooks(folder: Path) -> list[Path]:
     return laid
 
 
-def open_lab(folder: Path, args: Sequence[str] = ()) -> int:
-    """Run JupyterLab on the first lesson in `folder` until it ends; return its exit code.
+def lesson_named(name: str) -> str:
+    """Return the file name of a lesson that is called `3`, `03`, `03-serve-it` or by that name.
 
-    Lessons that the folder lacks are laid first. `args` go to JupyterLab as they are. Ctrl-C and
-    SIGTERM end JupyterLab, not this function: it still waits, so that nothing is left running.
+    Raises ChatkitError if there is none.
     """
-    lay_notebooks(folder)
+    lessons = {path.stem: path.name for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    wanted = name.removesuffix(".ipynb")
+    found = [stem for stem in lessons if wanted in (stem, stem[:2], stem[:2].removeprefix("0"))]
+    if not found:
+        numbers = ", ".join(stem[:2] for stem in lessons)
+        raise ChatkitError(f"There is no lesson {name!r}: choose one of {numbers}.")
+    return lessons[found[0]]
+
+
+def set_aside(folder: Path, lesson: str) -> Path | None:
+    """Give the learner's copy of a lesson another name, and return it, or None if there was none.
+
+    A copy that was never changed is as good as a clean one and keeps its name, to which the other
+    lessons link. Raises ChatkitError in the folder that clean copies are taken from.
+    """
+    mine, clean = folder / lesson, NOTEBOOKS / lesson
+    if folder.exists() and folder.samefile(NOTEBOOKS):
+        raise ChatkitError(
+            f"Clean copies are made of what is in {folder}: choose another folder, "
+            f"as in chatkit lab {LESSONS} --fresh {lesson[:2]}."
+        )
+    if not mine.exists() or mine.read_bytes() == clean.read_bytes():
+        return None
+    return mine.rename(unused(mine.with_stem(f"{mine.stem}-mine")))
+
+
+def unused(path: Path) -> Path:
+    """Return the path itself, or the first of `…-2`, `…-3` and so on that nothing has."""
+    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return path if not path.exists() else next(other for other in others if not other.exists())
+
+
+def open_lab(folder: Path, args: Sequence[str] = (), lesson: str = FIRST_LESSON) -> int:
+    """Run JupyterLab on a lesson in `folder` until it ends; return its exit code.
+
+    `args` go to JupyterLab as they are. Ctrl-C and SIGTERM end JupyterLab, not this function: it
+    still waits, so that nothing is left running.
+    """
     # As the default page, not as a file: the address that --no-browser prints leads there too.
-    page = f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"
+    page = f"--LabApp.default_url=/lab/tree/{lesson}"
     command = [sys.executable, "-m", "jupyterlab", page, *as_root(), *args]
-    lab = subprocess.Popen(command, cwd=folder)
+    lab = subprocess.Popen(command, cwd=folder, env=with_our_programs())
     before = signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
     try:
         while True:
@@ -47,6 +94,12 @@ def open_lab(folder: Path, args: Sequence[str] = ()) -> int:
                 continue
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def with_our_programs() -> dict[str, str]:
+    """The environment in which JupyterLab's terminals find `chatkit`, activated or not."""
+    places = (sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath))
+    return os.environ | {"PATH": os.pathsep.join(places)}
 
 
 def as_root() -> list[str]:

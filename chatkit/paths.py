@@ -6,10 +6,12 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def _find(name: str) -> Path:
-    """The folder `name` of an installed wheel if there is one, else the checkout's."""
+    """What an installed wheel has under this name if it is there, else what the checkout has."""
     inside = _PACKAGE / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
+    return inside if inside.exists() else _PACKAGE.parent / name
 
 
 STATIC = _find("static")
 NOTEBOOKS = _find("notebooks")
+CONSTRAINTS = _find("constraints.txt")
+PROJECT = _PACKAGE.parent / "pyproject.toml"  # of a checkout alone

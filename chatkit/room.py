@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
@@ -13,6 +16,7 @@ import msgspec
 
 from chatkit.broadcaster import Broadcaster, Channel, FairBroadcaster
 from chatkit.codecs import CODECS, Codec
+from chatkit.journal import note
 from chatkit.log import Doubles, Log, LogError, MemoryLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.names import grant, looks, tidy
@@ -51,6 +55,8 @@ class Room:
         self.watchers = {codec: FairBroadcaster() for codec in CODECS.values()}  # they hear events
         self.arrived: list[tuple[Visitor, Message]] = []
         self.news: dict[str, Any] = {}  # who came or went, as far as it was not told yet
+        self.counts: Counter[str] = Counter()  # what was done; a server's rooms count together
+        self.failing = False  # whether the log could not be written last time
         log.follow(name, self.hear)
 
     async def join(self, visitor: Visitor) -> None:
@@ -113,6 +119,7 @@ class Room:
                 raise LogError("The log was cut while it was read: come back for the rest.")
             for message in messages:
                 visitor.tell(message)
+            self.counts["deliveries"] += len(messages)
             await visitor.drain()
             after = messages[-1].id
         if visitor in self.members:
@@ -157,16 +164,41 @@ class Room:
             asyncio.get_running_loop().call_soon(self.report, batch, appending)
             return
         error = appending.exception()
+        self.note_log(error)
+        if not error:
+            self.counts["messages"] += len(batch) - len(appending.result())
         for visitor, message in batch:
             if error:
                 visitor.tell(LogError(str(error), message.key).frame())
             elif earlier := appending.result().get(message.key or ""):
                 visitor.tell(confirmation(message, earlier))
 
+    def note_log(self, error: BaseException | None) -> None:
+        """Have the operator know when the log begins to fail, and when it is back. Lesson 12."""
+        if error and not self.failing:
+            note("log unavailable", logging.WARNING, room=self.name, detail=str(error))
+        elif self.failing and not error:
+            note("log available", logging.WARNING, room=self.name)
+        self.failing = bool(error)
+
     def hear(self, messages: Sequence[Message]) -> None:
         """Tell everyone what the log has."""
         self.newest = messages[-1].id
+        listeners = sum(len(group.channels) for group in self.audiences.values())
+        self.counts["deliveries"] += len(messages) * listeners
         self.notify(self.audiences, messages)
+
+    async def settle(self) -> None:
+        """Wait until all that has been said is in the log and told, if it can be. Lesson 12.
+
+        Appending nothing is done when all before it is.
+        """
+        while self.arrived:  # noqa: ASYNC110 - each turn of the loop brings it on
+            await asyncio.sleep(0)
+        with suppress(LogError):
+            await self.log.append(self.name, [])
+        while self.telling(self.audiences):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     def typing(self, visitor: Visitor) -> None:
         """Tell the others that one is typing."""
@@ -248,17 +280,28 @@ class Rooms:
         self.log = log or MemoryLog()
         self.limit = limit
         self.open: dict[str, Room] = {}
+        self.counts: Counter[str] = Counter()
+        self.draining = False
 
     async def start(self) -> None:
         """Open the log; raise ChatkitError if that can't be done."""
         await self.log.open()
+        self.draining = False
+
+    async def drain(self) -> None:
+        """Let nobody in any more, and wait until what has been said is safe and told. Lesson 12."""
+        self.draining = True
+        await asyncio.gather(*(room.settle() for room in self.open.values()))
 
     async def stop(self) -> None:
         """Close the log."""
         await self.log.close()
 
     def check(self, name: str) -> None:
-        """Raise FrameError if there are too many rooms to make one more."""
+        """Raise FrameError if the server is about to stop, or there are too many rooms already."""
+        if self.draining:
+            detail = "This server is stopping: come back in a moment, or ask another."
+            raise FrameError("going_away", detail)
         if name not in self.open and len(self.open) >= self.limit:
             detail = f"There are {self.limit} rooms already: choose one of them."
             raise FrameError("too_many", detail)
@@ -267,6 +310,7 @@ class Rooms:
         """Return the room of a name, made if need be."""
         if name not in self.open:
             self.open[name] = self.make(name)
+            self.open[name].counts = self.counts
         return self.open[name]
 
     def make(self, name: str) -> Room:

@@ -23,10 +23,12 @@ from tornado.web import Application, RequestHandler
 
 from chatkit.codecs import CODECS, JSON, Codec
 from chatkit.gate import PER_ADDRESS, RATE, Gate, is_loopback
-from chatkit.handlers import ChatSocket, Health, page_routes
+from chatkit.handlers import ChatSocket, Health, Metrics, page_routes
+from chatkit.journal import note
 from chatkit.links import behind_hub, page_link, proxy_path
 from chatkit.log import SHARED, open_log
 from chatkit.messages import MAX_FRAME, ChatkitError
+from chatkit.metrics import Meters
 from chatkit.room import Rooms
 
 HOST = "127.0.0.1"  # loopback: reachable from this machine alone
@@ -34,10 +36,10 @@ EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}  # all addresses, and one 
 PORT = 8765
 PORTS_TRIED = 20  # from PORT upwards, when no port was asked for
 HANDSHAKE_TIMEOUT = 20.0  # seconds in which a client has to say what it wants
+DRAIN_TIMEOUT = 3.0  # seconds that a log gets to take what has arrived
 CLOSE_TIMEOUT = 0.5  # seconds that clients get to answer a closing handshake
 GOING_AWAY = 1001  # close code (RFC 6455, section 7.4.1)
 
-log = logging.getLogger("chatkit")
 logging.getLogger("tornado.general").addHandler(logging.NullHandler())  # a bad request is no news
 
 
@@ -46,16 +48,22 @@ def make_app(
     gate: Gate | None = None,
     codec: Codec = JSON,
     rate: float | None = RATE,
+    meters: Meters | None = None,
+    handler: type[ChatSocket] = ChatSocket,
 ) -> Application:
     """Return the Tornado application of a chat; `codec` is for clients that ask for none.
 
-    `rate` is in messages a second for each connection, None for no limit. The guide's
-    `websocket-routes`. Lesson 03, and 07 for the gate.
+    `rate` is in messages a second for each connection, None for no limit; `handler` is the
+    socket's. The guide's `websocket-routes`. Lesson 03, 07 for the gate, and 12 for the rest.
     """
-    rooms = rooms or Rooms()
-    joined = {"rooms": rooms, "gate": gate or Gate(), "codec": codec, "rate": rate}
+    rooms, gate = rooms or Rooms(), gate or Gate()
     return Application(
-        [(r"/ws", ChatSocket, joined), (r"/healthz", Health, {"rooms": rooms}), *page_routes()],
+        [
+            (r"/ws", handler, {"rooms": rooms, "gate": gate, "codec": codec, "rate": rate}),
+            (r"/healthz", Health, {"rooms": rooms}),
+            (r"/metrics", Metrics, {"meters": meters or Meters(rooms), "gate": gate}),
+            *page_routes(),
+        ],
         log_function=log_request,
         websocket_max_message_size=MAX_FRAME,
     )
@@ -64,7 +72,14 @@ def make_app(
 def log_request(handler: RequestHandler) -> None:
     """Log one HTTP request where a server's operator looks, not in a learner's cell."""
     request = handler.request
-    log.info("%d %s %s %s", handler.get_status(), request.method, request.path, request.remote_ip)
+    note(
+        "request",
+        method=request.method,
+        path=request.path,  # not its query, which may hold a token
+        status=handler.get_status(),
+        address=request.remote_ip,
+        milliseconds=round(request.request_time() * 1000, 1),
+    )
 
 
 def codec_named(name: str) -> Codec:
@@ -82,6 +97,15 @@ def check_address(port: int, host: str, token: str) -> None:
         raise ChatkitError(
             f"Others can reach {host or 'all addresses of this machine'}, so let a token keep "
             "strangers out: token 'auto' makes one."
+        )
+
+
+def check_proxy(host: str, behind_proxy: bool) -> None:
+    """Raise ChatkitError if a server is to believe a proxy, and others can speak to it as well."""
+    if behind_proxy and not is_loopback(host):
+        raise ChatkitError(
+            f"Whoever reaches {host or 'all addresses of this machine'} could claim any address as "
+            "theirs, so behind a proxy listen on 127.0.0.1 alone."
         )
 
 
@@ -125,8 +149,9 @@ class ChatServer:
     kept: `memory`, `sqlite:PATH` or `redis://HOST:PORT/0`. `token` is a word that clients have to
     know, `auto` makes one up; a `host` that is not this machine's own needs one. Pages from
     `origins`, such as `https://chat.example.org`, may connect besides its own. `rate` is in
-    messages a second for each connection, `per_address` in connections; None is no limit. Raise
-    ChatkitError for what can't be.
+    messages a second for each connection, `per_address` in connections; None is no limit.
+    `behind_proxy` believes a proxy on this machine who the client is; `handler` may be a socket of
+    your own: lesson 12. Raise ChatkitError for what can't be.
     """
 
     def __init__(
@@ -140,16 +165,23 @@ class ChatServer:
         origins: Collection[str] = (),
         rate: float | None = RATE,
         per_address: int | None = PER_ADDRESS,
+        behind_proxy: bool = False,
+        handler: type[ChatSocket] = ChatSocket,
     ) -> None:
         check_address(port, host, token)
+        check_proxy(host, behind_proxy)
+        self.behind_proxy = behind_proxy
         self.token = secrets.token_urlsafe() if token == "auto" else token
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
+        self.running = False
         self.rooms = rooms_at(log)
         self.log = self.rooms.log
+        self.meters = Meters(self.rooms)
         gate = Gate(origins, self.token, per_address, any_name=behind_hub())
-        self.http = self.make_http(make_app(self.rooms, gate, codec_named(codec), rate))
+        app = make_app(self.rooms, gate, codec_named(codec), rate, self.meters, handler)
+        self.http = self.make_http(app)
 
     def make_http(self, app: Any) -> HTTPServer:
         """Return an HTTP server that no slow or big request can hold up."""
@@ -158,6 +190,7 @@ class ChatServer:
             idle_connection_timeout=HANDSHAKE_TIMEOUT,
             body_timeout=HANDSHAKE_TIMEOUT,
             max_body_size=MAX_FRAME,
+            xheaders=self.behind_proxy,
         )
 
     @property
@@ -184,6 +217,9 @@ class ChatServer:
         listener.setblocking(False)
         self.http.add_socket(listener)
         self.port = listener.getsockname()[1]
+        self.running = True
+        self.meters.start()
+        note("started", host=self.host, port=self.port)
         return self
 
     def refusal(self, error: Exception) -> ChatkitError:
@@ -197,10 +233,30 @@ class ChatServer:
         return ChatkitError(f"Can't listen on {self.host} port {self.port}: {reason}.")
 
     async def stop(self) -> None:
-        """Stop listening, close every socket with code 1001, and then the log."""
+        """Drain: finish what has arrived, while newcomers get a 503; then close all there is."""
+        if not self.running:
+            return
+        self.running = False
+        note("draining", connections=len(self.rooms.visitors))
+        with suppress(TimeoutError):  # what a log does not take in time is sent again
+            await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
+        await self.close_sockets()
         self.http.stop()
         await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
         self.http = self.make_http(self.http.request_callback)  # a stopped one can't stop again
+        self.meters.stop()
+        await self.rooms.stop()
+        note("stopped", port=self.port)
+
+    async def drain(self) -> None:
+        """Finish what has arrived, while newcomers get a 503; then all have to go. Lesson 12."""
+        note("draining", connections=len(self.rooms.visitors))
+        with suppress(TimeoutError):  # what a log does not take in time is sent again
+            await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
+        await self.close_sockets()
+
+    async def close_sockets(self) -> None:
+        """Close every socket with code 1001, and wait a moment for the clients' goodbyes."""
         channels = [visitor for visitor in self.rooms.visitors if isinstance(visitor, ChatSocket)]
         for channel in channels:
             channel.close(GOING_AWAY, "the server is stopping")
@@ -209,7 +265,6 @@ class ChatServer:
         for channel in channels:
             channel.cut()
             await channel.closed
-        await self.rooms.stop()
 
 
 class LaunchedServer:

@@ -211,8 +211,9 @@ class ChatWidget(ipywidgets.VBox):
 
     def show(self, kind: str, words: str) -> None:
         """Show one line above the input; it is escaped, like everything that people write."""
+        role = "alert" if kind == "error" else "status"  # an alert is read aloud at once
         self.status.value = (
-            f'<div class="chatkit chatkit-status" data-state="{escape(kind)}" role="status">'
+            f'<div class="chatkit chatkit-status" data-state="{escape(kind)}" role="{role}">'
             f"{escape(words)}</div>"
         )
 

@@ -61,7 +61,7 @@ function mountName(form, name, rename) {
   field.value = name;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    field.blur(); // "change" follows if the name is a new one
+    find("#input textarea").focus(); // "change" follows if the name is a new one
   });
   field.addEventListener("change", () => rename(field.value.trim()));
   return (granted) => {
@@ -212,6 +212,14 @@ function init() {
   follow(chat);
 }
 
+/** Makes the page as high as what is seen of it: an iPhone lays its keyboard over the window. */
+function fit() {
+  const root = document.documentElement;
+  const height = Math.round(visualViewport.height * visualViewport.scale); // zooming changes both
+  root.style.setProperty("--page-height", height < root.clientHeight ? `${height}px` : "");
+  scrollTo(0, 0); // an iPhone has pushed the window up
+}
+
 /** Keeps up with the browser: its address, its network, and whether anybody is looking. */
 function follow(chat) {
   window.addEventListener("popstate", () => {
@@ -222,6 +230,7 @@ function follow(chat) {
   window.addEventListener("beforeunload", (event) => {
     if (chat.outbox.items.length > 0) event.preventDefault();
   });
+  visualViewport.addEventListener("resize", fit);
   matchMedia("(width >= 56rem)").addEventListener("change", () => find("#rooms").hidePopover());
   // In a frame this would take the keys away from the notebook around it.
   if (window.parent === window) chat.page.input.area.focus();

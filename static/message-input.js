@@ -31,7 +31,8 @@ export class MessageInput {
     this.button.setAttribute("aria-label", "Send");
     this.form = element("form", "chatkit chatkit-input");
     this.form.append(this.area, this.left, this.button);
-    this.form.dataset.lmSuppressShortcuts = "true"; // JupyterLab's keys rest while one types here.
+    // JupyterLab's keys rest while one types here, or is on the button.
+    for (const node of [this.form, this.button]) node.dataset.lmSuppressShortcuts = "true";
     this.form.addEventListener("keydown", (event) => this.keydown(event));
     this.form.addEventListener("input", (event) => this.typed(event));
     this.form.addEventListener("submit", (event) => this.send(event));

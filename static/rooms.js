@@ -23,7 +23,10 @@ export class RoomList {
     this.field.addEventListener("input", () => this.complain(""));
   }
 
-  /** Draws what has changed: `rooms` (name → how many), `here`, `count` (how many are here). */
+  /**
+   * Draws what has changed: `rooms` (name → how many), `here`, `count` (how many are here). The
+   * focus stays on its room, or falls back to the first.
+   */
   show(changes) {
     Object.assign(this, changes);
     const counts = { ...this.rooms, ...(this.here && { [this.here]: this.count }) };
@@ -31,7 +34,7 @@ export class RoomList {
     const rooms = Object.keys(counts).sort((a, b) => a.localeCompare(b));
     this.list.replaceChildren(...rooms.map((room) => this.draw(room, counts[room])));
     const links = [...this.list.querySelectorAll("a")];
-    links.find((anchor) => anchor.dataset.room === focused)?.focus();
+    if (focused) (links.find((anchor) => anchor.dataset.room === focused) ?? links[0])?.focus();
   }
 
   draw(room, count) {

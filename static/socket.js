@@ -4,7 +4,7 @@ import { codecs } from "./codec.js";
 import { timers } from "./timers.js";
 
 const BEAT = 20_000; // milliseconds between two questions; one must be answered before the next
-const REFUSALS = [400, 403, 503];
+const REFUSALS = [400, 403, 429, 503];
 const ROOMS = { event: "rooms" };
 
 /** The address of the chat's socket: next to the page, whatever its prefix, as safe as the page. */

@@ -19,12 +19,18 @@ function element(tag, className, ...children) {
   return node;
 }
 
+/** JupyterLab's keys rest while this very element has the focus: Enter and arrows are its own. */
+function keepKeys(node) {
+  node.dataset.lmSuppressShortcuts = "true";
+  return node;
+}
+
 function button(className, onClick, label = "") {
   const node = element("button", className, label);
   node.type = "button";
   node.hidden = true;
   node.addEventListener("click", onClick);
-  return node;
+  return keepKeys(node);
 }
 
 /** The first letters of a name's first and last word, in capitals: "Ada Lovelace" → "AL". */
@@ -84,7 +90,7 @@ function link(text) {
   if (!URL.canParse(url)) return [text];
   const anchor = element("a", "chatkit-link", url);
   Object.assign(anchor, { href: url, target: "_blank", rel: "noopener noreferrer nofollow" });
-  return [anchor, text.slice(url.length)];
+  return [keepKeys(anchor), text.slice(url.length)];
 }
 
 /** A text as strings and <a> elements, never as HTML: what people type can't become markup. */
@@ -136,6 +142,7 @@ export class MessageList {
     Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
     this.frame = 0;
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
+    this.earlier.setAttribute("aria-live", "off"); // Else its number is read with each message.
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
     this.list = element("ol", "chatkit-list chatkit-rows");
     this.queue = element("ol", "chatkit-list chatkit-queue");
@@ -143,7 +150,7 @@ export class MessageList {
     this.unsent.hidden = true;
     const waiting = element("div", "chatkit-waiting", this.queue, this.unsent);
     waiting.setAttribute("aria-live", "off"); // Read out once: when it has become a message.
-    this.log = element("div", "chatkit-log", this.earlier, this.empty, this.list, waiting);
+    this.log = keepKeys(element("div", "chatkit-log", this.earlier, this.empty, this.list, waiting));
     this.log.tabIndex = 0;
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
@@ -276,14 +283,15 @@ export class People {
   constructor(el, go) {
     this.room = element("span", "chatkit-room");
     this.here = element("span", "chatkit-count");
-    const line = element("summary", "chatkit-line", this.room, this.here);
-    this.names = element("ul", "chatkit-names");
+    this.line = keepKeys(element("summary", "chatkit-line", this.room, this.here));
+    this.names = keepKeys(element("ul", "chatkit-names"));
     this.names.tabIndex = 0;
     this.names.setAttribute("aria-label", "Who is here");
     this.rooms = element("ul", "chatkit-names");
     this.rooms.setAttribute("aria-label", "Other rooms");
-    this.box = element("details", "chatkit chatkit-people", line, this.names, this.rooms);
+    this.box = element("details", "chatkit chatkit-people", this.line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
+    this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.fold());
     el.append(this.box);
     this.go = go;
     this.show({});
@@ -305,14 +313,27 @@ export class People {
     const more = this.count - rows.length;
     if (more > 0) rows.push(element("li", "chatkit-more", `and ${more} more`));
     this.names.replaceChildren(...rows);
-    this.rooms.replaceChildren(...this.others.map(([room, here]) => this.drawRoom(room, here)));
-    this.rooms.hidden = this.others.length === 0;
+    this.drawRooms();
+  }
+
+  /** Draws the other rooms; the focus stays on its room, or falls back to the line. */
+  drawRooms() {
+    const focused = this.rooms.contains(document.activeElement) && document.activeElement.title;
+    const buttons = this.others.map(([room, here]) => this.drawRoom(room, here));
+    this.rooms.replaceChildren(...buttons.map((node) => element("li", "", node)));
+    this.rooms.hidden = buttons.length === 0;
+    if (focused) (buttons.find(({ title }) => title === focused) ?? this.line).focus();
   }
 
   drawRoom(room, here) {
     const node = button("chatkit-go", () => this.go(room), `${room} · ${here}`);
-    node.hidden = false;
-    return element("li", "", node);
+    return Object.assign(node, { hidden: false, title: room });
+  }
+
+  /** Closes the list; whoever was in it is on its line then. */
+  fold() {
+    this.box.open = false;
+    this.line.focus();
   }
 
   drawName(name) {

@@ -6,7 +6,9 @@ import getpass
 import json
 import os
 import re
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -14,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 from urllib.request import urlopen
 
 import pytest
+import trustme
 
 from chatkit.lessons.redis_server import RedisServer, free_port
 from chatkit.messages import ChatkitError
@@ -36,11 +40,11 @@ include {site};
 
 
 class Server:
-    """A `chatkit serve` in a process of its own."""
+    """A `chatkit serve` in a process of its own; `errors` gets what it tells of."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, errors: BinaryIO | None = None) -> None:
         command = [sys.executable, "-m", "chatkit.cli", "serve", "--port", "0", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
 
     @cached_property
     def port(self) -> str:
@@ -51,6 +55,11 @@ class Server:
     def connections(self) -> int:
         """How many are connected to it."""
         return get_json(self.port)["connections"]
+
+    def terminate(self) -> int:
+        """Have it stop, wait until it has, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(LIMIT)
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -68,25 +77,75 @@ def get_json(port: int | str) -> dict[str, object]:
 class Cells:
     """An nginx, the servers behind it, and their Redises."""
 
-    def __init__(self, port: int, servers: list[Server], redises: list[RedisServer]) -> None:
-        self.port = port
+    def __init__(self, site: Site, servers: list[Server], redises: list[RedisServer]) -> None:
+        self.port = site.port
+        self.site = site
         self.servers = servers
         self.redises = redises
-        self.url = f"http://127.0.0.1:{port}/"
+        self.url = f"{'https' if site.tls else 'http'}://127.0.0.1:{site.port}/"
 
     def get(self, path: str) -> str:
         """What nginx hands on at a path."""
-        with urlopen(self.url + path, timeout=LIMIT) as answer:
+        with urlopen(self.url + path, timeout=LIMIT, context=self.context) as answer:
             return answer.read().decode()
 
+    @cached_property
+    def context(self) -> ssl.SSLContext | None:
+        """What makes a client trust nginx's certificate."""
+        return ssl.create_default_context(cafile=self.site.authority) if self.site.tls else None
 
-def example(port: int, servers: Sequence[str], cells: int = 2) -> str:
-    """The example with other ports; if there is one cell, without what it says is to be deleted."""
+
+class Site:
+    """Where nginx listens, and with TLS also for whom is not safe yet, and its certificate."""
+
+    def __init__(self, folder: Path, tls: bool = False) -> None:
+        self.tls = tls
+        self.port = free_port()
+        self.folder = folder
+        if tls:
+            self.unsafe_port = free_port()
+            self.make_certificate()
+
+    def make_certificate(self) -> None:
+        """Make an authority, and a certificate for loopback that is signed by it."""
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(self.authority)
+        certificate.private_key_pem.write_to_path(self.key)
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(self.certificate, append=True)
+
+    @property
+    def authority(self) -> Path:
+        """Whom clients have to trust."""
+        return self.folder / "authority.pem"
+
+    @property
+    def certificate(self) -> Path:
+        """What nginx shows."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def key(self) -> Path:
+        """What nginx keeps to itself."""
+        return self.folder / "key.pem"
+
+
+def example(site: Site, servers: Sequence[str], cells: int = 2) -> str:
+    """The example with other addresses, and without what it says is to be deleted."""
     text = EXAMPLE.read_text()
     if cells == 1:
         text = replaced(r"(?ms)^upstream cell_b \{.*?^\}\n", "", text)
         text = replaced(r"(?m)^ *50% .*\n", "", text)
-    text = replaced(r"listen 80;", f"listen 127.0.0.1:{port};", text)
+    if site.tls:
+        text = replaced(r"listen 80;", f"listen 127.0.0.1:{site.unsafe_port};", text)
+        text = replaced(r"listen 443 ssl;", f"listen 127.0.0.1:{site.port} ssl;", text)
+        text = replaced(r"ssl_certificate /.*;", f"ssl_certificate {site.certificate};", text)
+        text = replaced(r"ssl_certificate_key /.*;", f"ssl_certificate_key {site.key};", text)
+    else:
+        text = replaced(r"(?ms)^server \{\n    listen 80;.*?^\}\n", "", text)
+        text = re.sub(r"(?m)^ *ssl_.*\n", "", text)
+        text = replaced(r"listen 443 ssl;", f"listen 127.0.0.1:{site.port};", text)
     for before, after in zip(SERVERS[: 2 * cells], servers, strict=True):
         text = replaced(rf"server 127\.0\.0\.1:{before} ", f"server 127.0.0.1:{after} ", text)
     return text
@@ -99,13 +158,13 @@ def replaced(pattern: str, by: str, text: str) -> str:
     return text
 
 
-def command(folder: Path, site: str) -> list[str]:
-    """What starts nginx with a site, with all that it writes in a folder."""
+def command(folder: Path, text: str) -> list[str]:
+    """What starts nginx with a site's text, with all that it writes in a folder."""
     program = system.nginx()
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(system.NO_NGINX)
     folders = "\n".join(f"{name}_temp_path {folder / name};" for name in TEMPORARY)
-    (folder / "site.conf").write_text(site)
+    (folder / "site.conf").write_text(text)
     (folder / "nginx.conf").write_text(MAIN.format(folders=folders, site=folder / "site.conf"))
     main = f"daemon off; pid {folder / 'pid'};"
     if getattr(os, "geteuid", lambda: 1)() == 0:  # else its processes could not read the folder
@@ -115,7 +174,7 @@ def command(folder: Path, site: str) -> list[str]:
 
 
 @contextmanager
-def serving(folder: Path, cells: int, *options: str) -> Iterator[Cells]:
+def serving(folder: Path, cells: int, *options: str, tls: bool = False) -> Iterator[Cells]:
     """An nginx with two servers in each of its cells."""
     with ExitStack() as stack:
         redises, servers = [], []
@@ -125,16 +184,17 @@ def serving(folder: Path, cells: int, *options: str) -> Iterator[Cells]:
             except ChatkitError as error:
                 (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
             for _ in range(2):
-                log = ("--log", redises[-1].url, "--per-address", "off", "--rate", "off")
-                servers.append(Server(*log, *options))
+                log = ("--log", redises[-1].url, "--behind-proxy", "--rate", "off")
+                errors = stack.enter_context((folder / f"server-{len(servers)}").open("wb"))
+                servers.append(Server(*log, *options, errors=errors))
                 stack.callback(servers[-1].kill)
-        port = free_port()
-        site = example(port, [server.port for server in servers], cells)
+        site = Site(folder, tls)
+        text = example(site, [server.port for server in servers], cells)
         errors = stack.enter_context((folder / "errors").open("wb"))
-        process = subprocess.Popen(command(folder, site), stderr=errors)
+        process = subprocess.Popen(command(folder, text), stderr=errors)
         stack.callback(end, process)
-        wait_for(port, process)
-        yield Cells(port, servers, redises)
+        wait_for(site.port, process)
+        yield Cells(site, servers, redises)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -27,23 +27,29 @@ ARROWS = {
     "names": "",
     "broadcaster": "",
     "limits": "",
-    "links": "",
+    "links": "messages",
     "codecs": "messages",
+    "journal": "messages",
     "log": "messages",
     "outbox": "messages",
     "gate": "messages",
-    "room": "broadcaster codecs log messages names wire",
+    "room": "broadcaster codecs journal log messages names wire",
+    "metrics": "room",
     "redis_link": "log messages",
     "redis_log": "log messages redis_link",
     "redis_roster": "log names redis_link room",
     "shared": "log redis_link redis_log redis_roster room",
-    "handlers": "room codecs gate log messages paths wire",
-    "server": "handlers room shared codecs gate links log messages",
+    "handlers": "room codecs gate journal log messages metrics paths wire",
+    "server": "handlers room shared codecs gate journal links log messages metrics",
+    "teacher": "server gate",
     "client": "codecs gate messages outbox",
     "presence": "",
     "widget": "client codecs messages paths presence",
-    "lab": "paths",
-    "doctor": "server client messages paths",
+    "lab": "messages paths",
+    "install_offline": "",
+    "wheels": "messages paths",
+    "doctor": "server client links messages paths",
+    "jupyter": "server codecs gate handlers links messages",
     "bench.load": "wire",
     "bench.contestants": "log messages",
     "bench.cells": "bench.load limits messages",
@@ -53,7 +59,9 @@ ARROWS = {
     "bench.plot": "bench.contest bench.report messages",
     "bench.command": "bench.cells bench.contest bench.contestants bench.plot bench.report "
     "messages server",
-    "cli": "server codecs gate limits messages lab doctor bench.command",
+    "bench.soak": "bench.contest client limits messages",
+    "cli": "server codecs gate journal limits messages teacher lab wheels doctor bench.command "
+    "bench.soak",
 }
 # the servers that are measured, each a program of its own with one library
 PEERS = {
@@ -66,19 +74,23 @@ PEERS = {
 }
 # library: where it may be imported, lessons aside
 LIBRARIES = {
-    "tornado": "handlers server client",
+    "tornado": "handlers server client jupyter",
+    "jupyter_server": "jupyter doctor",
+    "jupyter_core": "doctor",
     "ipywidgets": "presence widget",
     "anywidget": "presence widget",
-    "traitlets": "presence widget",
+    "traitlets": "presence widget jupyter",
     "IPython": "",
-    "msgspec": "messages codecs room log redis_log widget "
+    "msgspec": "messages codecs room log redis_log widget jupyter "
     "bench.cells bench.load bench.contestants bench.contest bench.command",
     "redis": "redis_link",
+    "prometheus_client": "metrics",
     "transit": "codecs",
     "confusable_homoglyphs": "names",
-    "psutil": "server bench.load bench.contest",
+    "psutil": "server teacher bench.load bench.contest bench.soak",
+    "packaging": "wheels",
     "typer": "cli",
-    "rich": "bench.command bench.report",
+    "rich": "bench.command bench.report bench.soak",
     "matplotlib": "bench.plot",
     "sqlite3": "log",  # of Python's own, the one that is for a single module
 }

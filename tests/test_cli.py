@@ -1,5 +1,6 @@
 """The command line as its users meet it: in a process of its own."""
 
+import json
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 
 from chatkit.cli import main
 from chatkit.lessons.redis_server import RedisServer, free_port
+from chatkit.paths import NOTEBOOKS
 from tests.test_server import is_free
 
 LIMIT = 20  # seconds that a process gets on a busy machine
@@ -104,10 +106,27 @@ def test_origin_rate_and_connections_are_as_chosen():
             for number in range(100):
                 client.send(f'{{"message": "{number}"}}')
             assert '"id":100,' in [client.recv(LIMIT) for _ in range(100)][-1]
-            with pytest.raises(InvalidStatus, match="503"):
+            with pytest.raises(InvalidStatus, match="429"):
                 connect(address)
         with pytest.raises(InvalidStatus, match="403"):
             connect(address, origin="https://evil.example")
+
+
+@needs_signals
+def test_it_tells_what_happens_in_the_way_that_was_chosen():
+    options = ("--log-level", "info", "--log-format", "json", "--behind-proxy")
+    with serving("--port", "0", *options) as (process, port):
+        known = {"X-Real-IP": "192.0.2.1"}
+        with connect(f"ws://127.0.0.1:{port}/ws?name=Ada", additional_headers=known) as client:
+            client.send('{"message": "hi"}')
+            assert '"hi"' in client.recv(LIMIT)
+            process.send_signal(signal.SIGTERM)
+            _, told = process.communicate(timeout=LIMIT)
+    lines = [json.loads(line) for line in told.splitlines()]
+    events = ["started", "request", "joined", "draining", "left", "stopped"]
+    assert [line["event"] for line in lines] == events
+    assert (lines[2]["name"], lines[2]["address"]) == ("Ada", "192.0.2.1")
+    assert "hi" not in told
 
 
 def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
@@ -143,6 +162,13 @@ def test_what_was_said_is_there_after_a_restart(tmp_path: Path):
         (["--rate", "0"], "--rate is a whole number from 1, or off; this is '0'."),
         (["--rate", "fast"], "--rate is a whole number from 1, or off; this is 'fast'."),
         (["--per-address", "-1"], "--per-address is a whole number from 1, or off; this is '-1'."),
+        (["--log-level", "loud"], "There is no log level 'loud': choose info or warning or error."),
+        (["--log-format", "xml"], "There is no log format 'xml': choose text or json."),
+        (
+            ["--host", "0.0.0.0", "--token", "auto", "--behind-proxy"],
+            "Whoever reaches 0.0.0.0 could claim any address as theirs, so behind a proxy listen "
+            "on 127.0.0.1 alone.",
+        ),
         (
             ["--host", "0.0.0.0"],
             "Others can reach 0.0.0.0, so let a token keep strangers out: token 'auto' makes one.",
@@ -208,6 +234,38 @@ def test_doctor_says_that_this_machine_is_ready():
     ended = chatkit("doctor")
     assert ended.stdout.endswith("This machine is ready.\n")
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_lab_lays_the_lessons_with_solutions_or_without_and_keeps_the_learners_own(tmp_path: Path):
+    folder = tmp_path / "lessons"
+    assert lab(folder) == f"The lessons are in {folder}.\n"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in NOTEBOOKS.glob("*.ipynb")
+    )
+    (folder / "03-serve-it.ipynb").write_text("mine")
+    said = lab(folder, "--solutions", "--fresh", "3")
+    kept = folder / "03-serve-it-mine.ipynb"
+    assert said.startswith(f"{folder / '03-serve-it.ipynb'} is new; yours is {kept} now.\n")
+    assert kept.read_text() == "mine"
+    clean = (NOTEBOOKS / "03-serve-it.ipynb").read_text(encoding="utf-8")
+    assert (folder / "03-serve-it.ipynb").read_text(encoding="utf-8") == clean
+    assert (folder / "solutions" / "03-1.py").exists()
+
+
+def lab(folder: Path, *options: str) -> str:
+    """What `chatkit lab` says, if all is well."""
+    ended = chatkit("lab", str(folder), "--lay", *options)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_an_unknown_lesson_is_told_in_one_sentence_with_exit_code_2(tmp_path: Path):
+    ended = chatkit("lab", str(tmp_path), "--fresh", "33")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(
+        r"chatkit: There is no lesson '33': choose one of 00, 01, .+, 11.*\.\n", ended.stderr
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_alone_it_lists_its_commands():

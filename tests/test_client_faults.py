@@ -369,7 +369,10 @@ async def test_no_sentence_and_no_repr_holds_a_token(
     assert "secret" not in "".join(shown)
 
 
-@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    "status",
+    ["400 Bad Request", "403 Forbidden", "429 Too Many Requests", "503 Service Unavailable"],
+)
 async def test_a_refusal_without_words_is_told_by_its_status(status: str):
     async with bare_server(answering(f"HTTP/1.1 {status}", "Content-Length: 0")) as url:
         with pytest.raises(RefusedError, match=f"^{url} does not let you in: HTTP {status[:3]}"):

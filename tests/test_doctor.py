@@ -1,12 +1,15 @@
 """What the doctor finds: on this machine, and where something is amiss."""
 
+import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from chatkit import doctor
 from chatkit.doctor import Report, examine
+from chatkit.links import JUPYTER_FILE
 
 
 def finding(report: Report, what: str) -> tuple[bool, str]:
@@ -26,6 +29,7 @@ async def test_this_machine_is_ready():
         "jupyter-server-proxy",
         "page",
         "lessons",
+        "chat in Jupyter",
         "port",
         "message",
     ]
@@ -49,6 +53,38 @@ def test_a_page_that_did_not_come_along_is_told(monkeypatch: pytest.MonkeyPatch,
     doctor.look_at_files(report)
     assert not report.well
     assert "install chatkit again" in finding(report, "page")[1]
+
+
+def test_the_extension_that_is_switched_off_is_told_with_the_way_to_switch_it_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+    off = {"ServerApp": {"jpserver_extensions": {"chatkit": False}}}
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(off))
+    report = Report()
+    doctor.look_at_extension(report)
+    fine, words = finding(report, "chat in Jupyter")
+    assert not fine
+    assert words.startswith("is off: jupyter server extension enable chatkit")
+
+
+def test_in_a_notebook_it_is_told_where_the_chat_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "jpserver-1.json"
+    file.write_text('{"base_url": "/user/ada/"}')
+    monkeypatch.setenv(JUPYTER_FILE, str(file))
+    report = Report()
+    doctor.look_at_extension(report)
+    assert finding(report, "chat in Jupyter") == (True, "is on: /user/ada/chatkit/")
+
+
+def test_where_there_is_no_jupyter_the_doctor_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "jupyter_server.extension.config", None)
+    report = Report()
+    doctor.look_at_extension(report)
+    missing = "Jupyter is missing: python -m pip install jupyterlab"
+    assert finding(report, "chat in Jupyter") == (False, missing)
 
 
 async def test_a_taken_port_is_no_illness(monkeypatch: pytest.MonkeyPatch):

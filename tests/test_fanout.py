@@ -1013,6 +1013,22 @@ async def test_what_comes_while_a_crowd_is_told_waits_and_leaves_together(small_
         assert [len(read_frames(frames)[0]) for frames in guest.heard] == [1, 3]
 
 
+async def test_a_crowd_is_settled_once_all_have_been_told_what_waited_too(
+    small_slices: None, tmp_path: Path
+):
+    log = SqliteLog(str(tmp_path / "chat.db"))
+    await log.open()
+    room = Room("lobby", log)
+    guests = [Guest(events=False) for _ in range(30)]
+    await come(room, *guests)
+    room.send(guests[0], Message("0"))
+    await until(lambda: room.telling(room.audiences))
+    room.send(guests[1], Message("1"))
+    await room.settle()
+    assert [guest.texts for guest in guests] == [["0", "1"]] * 30
+    await log.close()
+
+
 async def test_a_confirmation_does_not_overtake_what_it_confirms(small_slices: None):
     """A client takes what comes after a gap for all that there was in it."""
     room = Room("lobby", MemoryLog())

@@ -30,7 +30,7 @@ from tests.test_codecs import odd_values
 
 KEPT = 100  # messages that the server's log keeps, so that it is full early on
 MEMORY = 32 * 2**20  # bytes by which the process may grow; it grows as caches fill
-REFUSED = {400, 403, 426, 503}
+REFUSED = {400, 403, 426, 429}
 
 
 # No shrinking: a server that hangs would be waited for at every step of it.

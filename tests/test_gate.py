@@ -279,12 +279,12 @@ async def test_one_address_gets_so_many_connections_and_again_when_some_are_clos
 ):
     ada, _ = await join("Ada"), await join("Bob")
     words = "There are 2 connections from your address: close some."
-    assert await refused(server) == (503, words)
+    assert await refused(server) == (429, words)
     assert (await refused(server, room="no room"))[0] == 400
     await ada.close()
     await until(lambda: members(server) == ["Bob"])
     await join("Eve")
-    assert await refused(server) == (503, words)
+    assert await refused(server) == (429, words)
 
 
 @pytest.mark.parametrize("options", [{"per_address": None}])

@@ -343,13 +343,13 @@ async def test_a_query_within_the_limits_is_welcomed(query: dict, join: Join):
     assert (await join(**query)).welcome["event"] == "welcome"
 
 
-async def test_a_room_too_many_is_refused_with_503(server: ChatServer, join: Join):
+async def test_a_room_too_many_is_refused_with_429(server: ChatServer, join: Join):
     assert server.rooms.limit == 1000
     server.rooms.limit = 2
     await join("Ada", room="a")
     bob = await join("Bob", room="b")
     words = "There are 2 rooms already: choose one of them."
-    assert await refused(server, room="c") == (503, words)
+    assert await refused(server, room="c") == (429, words)
     await join("Eve", room="a")
     await bob.close()
     await until(lambda: [*server.rooms.open] == ["a"])
@@ -470,6 +470,7 @@ async def test_health_counts_rooms_and_connections(server: ChatServer, join: Joi
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("application/json")
     assert json.loads(answer.body) == {
+        "status": "ok",
         "rooms": 2,
         "connections": 3,
         "version": chatkit.__version__,

@@ -103,7 +103,7 @@ async def test_what_people_write_is_text_in_every_picture(glass: Inspector) -> N
     assert "<img" not in glass.table().bundle["text/html"]
     assert "<i" not in glass.bytes(4).bundle["text/html"]
     mermaid = glass.diagram().bundle["text/vnd.mermaid"].splitlines()
-    assert len(mermaid) == 3 + 7 + 1
+    assert len(mermaid) == 4 + 7 + 1
     assert not [line for line in mermaid if "<" in line or "%" in line or line.endswith(";")]
 
 
@@ -131,8 +131,9 @@ async def test_what_is_no_frame_has_no_bytes(glass: Inspector, number: int) -> N
 async def test_the_diagram_has_an_arrow_for_each(glass: Inspector) -> None:
     await chat(glass)
     diagram = glass.diagram()
-    assert diagram.bundle["text/vnd.mermaid"].splitlines()[:6] == [
+    assert diagram.bundle["text/vnd.mermaid"].splitlines()[:7] == [
         "sequenceDiagram",
+        "accTitle: What passed between client and server",
         "participant client",
         "participant server",
         "client->>server: GET /ws?name=Ada#38;client=m#38;last=0",

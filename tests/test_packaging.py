@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import time
 import tomllib
 import urllib.error
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hatchling.build import build_editable
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -33,6 +35,7 @@ PINS = {
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()
     )
 }
+EXTENSION = "etc/jupyter/jupyter_server_config.d/chatkit.json"
 FIRST = "00-start-here.ipynb"
 SECOND = "01-one-socket.ipynb"
 STARTED = re.compile(r"chatkit is serving on (http://127\.0\.0\.1:\d+)/\n")
@@ -78,6 +81,17 @@ def test_constraints_pin_all_that_comes_along():
     assert missing == set(), "run make lock"
 
 
+def test_constraints_are_for_every_release_of_the_oldest_python():
+    (oldest,) = (f"{wanted.version}.0" for wanted in SpecifierSet(PROJECT["requires-python"]))
+    asked = {
+        package.name: package.metadata["Requires-Python"] or ""
+        for package in metadata.distributions()
+        if canonicalize_name(package.name) in PINS
+    }
+    assert asked
+    assert {name for name in asked if not SpecifierSet(asked[name]).contains(oldest)} == set()
+
+
 def test_no_requirement_is_an_address():
     assert [wanted.name for wanted in requirements() if wanted.url] == []
     for file in ("constraints.txt", "environment.yml"):
@@ -107,12 +121,9 @@ def test_the_commit_hook_is_well_formed():
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist."""
-    return build(tmp_path_factory.mktemp("from-sdist"))
-
-
-def build(folder: Path, *options: str) -> Path:
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), *options]
+    """The wheel, built from the sdist, which is beside it."""
+    folder = tmp_path_factory.mktemp("from-sdist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 
@@ -128,25 +139,93 @@ def test_the_wheel_carries_the_page_and_the_lessons(wheel: Path):
         carried = {path.name for path in (ROOT / folder).glob(pattern)}
         assert carried
         assert {f"chatkit/{folder}/{name}" for name in carried} <= names
-    assert "chatkit/py.typed" in names
+    assert {"chatkit/py.typed", "chatkit/constraints.txt"} <= names
+    assert f"chatkit-{chatkit.__version__}.data/data/{EXTENSION}" in names
+    ours = ("chatkit/", f"chatkit-{chatkit.__version__}.")
+    assert [name for name in names if not name.startswith(ours)] == []
     assert not [name for name in names if name.startswith("tests/") or "checkpoint" in name]
 
 
-def test_the_sdist_makes_the_same_wheel_as_the_checkout(wheel: Path, tmp_path: Path):
-    assert files(wheel) == files(build(tmp_path, "--wheel"))
+@pytest.fixture(scope="module")
+def stick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `chatkit wheels` makes, for machines such as this one."""
+    folder = tmp_path_factory.mktemp("stick") / "chatkit"
+    command = [sys.executable, "-m", "chatkit.cli", "wheels", str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert re.search(
+        r"Take the folder along \(\d+ MB\), and there: python install\.py\n", done.stdout
+    )
+    return folder
 
 
-# A real install of all requirements, though it takes half a minute: this environment holds what the
+def test_an_editable_install_has_jupyter_load_the_chat_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    carried = files(tmp_path / build_editable(str(tmp_path)))
+    assert carried[f"chatkit-{chatkit.__version__}.data/data/{EXTENSION}"]
+    assert (Path(sys.prefix) / EXTENSION).exists()  # `make lab` and `make test` install so
+
+
+def test_the_wheel_and_the_sdist_carry_the_licence(wheel: Path):
+    licence = (ROOT / "LICENSE").read_bytes()
+    name = f"chatkit-{chatkit.__version__}"
+    assert files(wheel)[f"{name}.dist-info/licenses/LICENSE"] == licence
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as sdist:
+        carried = set(sdist.getnames())
+        assert sdist.extractfile(f"{name}/LICENSE").read() == licence
+    papers = ("README.md", "CHANGELOG.md", "TEACHING.md", "docs/nginx.conf", "constraints.txt")
+    assert {f"{name}/{paper}" for paper in papers} <= carried
+
+
+def test_the_sdist_makes_the_same_wheel_as_the_checkout(wheel: Path, stick: Path):
+    assert files(wheel) == files(stick / wheel.name)
+
+
+# A real install of all requirements, though it takes a while: this environment holds what the
 # tests need besides, so borrowing its packages would hide a requirement that the wheel forgot.
 @pytest.fixture(scope="module")
-def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of an environment that holds the wheel and what it asks for."""
-    venv = tmp_path_factory.mktemp("learner") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(venv), "--disable-pip-version-check"]
-    pins = ["-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, "install", "-qq", "--no-compile", *pins, str(wheel)], check=True)
-    return venv / ("Scripts" if sys.platform == "win32" else "bin")
+def scripts(stick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of an environment that was installed without internet."""
+    home = tmp_path_factory.mktemp("learner")
+    nowhere = "http://127.0.0.1:9/"
+    cut_off = dict.fromkeys(("PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), nowhere)
+    variables = {
+        name: os.environ[name] for name in os.environ if not name.lower().endswith("proxy")
+    }
+    command = [sys.executable, str(stick / "install.py"), str(home)]
+    done = subprocess.run(
+        command, env=variables | cut_off, check=True, stdout=subprocess.PIPE, text=True
+    )
+    scripts = home / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
+    assert "This machine is ready.\n" in done.stdout
+    assert done.stdout.endswith(f"    {scripts / 'chatkit'} lab {home / 'lessons'}\n")
+    return scripts
+
+
+def test_what_was_installed_without_internet_is_complete_and_as_pinned(scripts: Path):
+    pip = [str(scripts / "python"), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "check"], check=True)
+    lines = subprocess.check_output([*pip, "list", "--format=json"], text=True)
+    found = {canonicalize_name(one["name"]): one["version"] for one in json.loads(lines)}
+    others = {name: found[name] for name in found.keys() - {"chatkit", "pip", "setuptools"}}
+    assert "redis" in others
+    assert others == {name: PINS[name] for name in others}
+
+
+def test_an_installed_chatkit_makes_its_own_wheel_again(
+    scripts: Path, wheel: Path, tmp_path: Path, learner: dict[str, str]
+):
+    code = "from chatkit.wheels import *; print(own_wheel(Path()))"
+    command = [str(scripts / "python"), "-c", code]
+    again = (
+        tmp_path / subprocess.check_output(command, text=True, env=learner, cwd=tmp_path).strip()
+    )
+    made, meant = files(again), files(wheel)
+    (record,) = (name for name in meant if name.endswith(".dist-info/RECORD"))
+    assert sorted(made.pop(record).split()) == sorted(meant.pop(record).split())
+    assert made == meant
+    assert again.name == wheel.name
 
 
 @pytest.fixture
@@ -232,19 +311,23 @@ def test_lab_lays_the_lessons_and_keeps_the_learners_work(
 ):
     folder = tmp_path / "chatkit-lessons"
     with jupyterlab(scripts, learner, tmp_path) as (url, header):
+        health = json.loads(ask(f"{url}chatkit/healthz", header))
+        assert health["version"] == chatkit.__version__
         assert json.loads(ask(f"{url}api/contents/{FIRST}", header))["type"] == "notebook"
     laid = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in folder.glob("*.ipynb")} == laid
-    assert list((folder / "solutions").glob("*.py"))
+    assert not (folder / "solutions").exists()
 
     edited = json.loads((folder / FIRST).read_text(encoding="utf-8"))
     edited["cells"][0]["source"] = "My own work"
     (folder / FIRST).write_text(json.dumps(edited), encoding="utf-8")
     (folder / SECOND).unlink()
-    with jupyterlab(scripts, learner, tmp_path, folder.name) as (url, header):
+    with jupyterlab(scripts, learner, tmp_path, folder.name, "--solutions") as (url, header):
         assert "My own work" in ask(f"{url}api/contents/{FIRST}", header)
     assert json.loads((folder / FIRST).read_text(encoding="utf-8")) == edited
     assert (folder / SECOND).exists()
+    solutions = {path.name for path in (ROOT / "notebooks" / "solutions").glob("*.py")}
+    assert {path.name for path in (folder / "solutions").iterdir()} == solutions
 
 
 def test_serve_chats(scripts: Path, learner: dict[str, str], tmp_path: Path):

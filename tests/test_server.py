@@ -149,6 +149,34 @@ async def test_ipv6_has_its_brackets():
         assert server.url == f"http://[::1]:{server.port}/"
 
 
+@pytest.mark.parametrize("options", [{"per_address": 1, "behind_proxy": True}])
+async def test_behind_a_proxy_each_client_has_an_address_of_its_own(server: ChatServer):
+    async with (
+        await BareClient.open(server.url, "X-Real-IP: 192.0.2.1"),
+        await BareClient.open(server.url, "X-Real-IP: 192.0.2.2"),
+        await BareClient.dial(server.url) as third,
+    ):
+        await until(lambda: len(members(server)) == 2)
+        assert await third.shake_hands(server.url, "X-Real-IP: 192.0.2.2") == 429
+
+
+@pytest.mark.parametrize("options", [{"per_address": 1}])
+async def test_without_a_proxy_nobody_is_believed_to_be_elsewhere(server: ChatServer):
+    async with (
+        await BareClient.open(server.url, "X-Real-IP: 192.0.2.1"),
+        await BareClient.dial(server.url) as other,
+    ):
+        await until(lambda: members(server))
+        assert await other.shake_hands(server.url, "X-Real-IP: 192.0.2.2") == 429
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "192.0.2.1", "chat.example.org"])
+def test_where_others_can_come_in_no_proxy_is_believed(host: str):
+    with pytest.raises(ChatkitError, match="could claim any address as theirs") as no:
+        ChatServer(0, host, token="auto", behind_proxy=True)
+    assert_one_sentence(no.value)
+
+
 SLOW = {
     "one who says nothing": b"",
     "one who begins a line": b"GET /ws HTTP/1.1\r\nHost",

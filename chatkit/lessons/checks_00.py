@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import warnings
 from collections.abc import Awaitable, Callable
+from inspect import iscoroutine
 
 from chatkit.client import ChatClient
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, awaited, exercise, the_function
 from chatkit.server import ChatServer
 
 SILENCE = 1.0  # seconds without a message that count as silence
@@ -40,18 +39,8 @@ async def somebody_hears_hello(say_hello: Callable[[ChatClient], Awaitable[objec
 async def let_speak(
     say_hello: Callable[[ChatClient], Awaitable[object]], client: ChatClient
 ) -> None:
-    """Call what the learner wrote; a missing await is told of here, not in Python's warning."""
-    if not callable(say_hello):
-        raise NotYetError("the function say_hello", repr(say_hello))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        answer = say_hello(client)
-        if not inspect.isawaitable(answer):
-            raise NotYetError("say_hello to be an async def", "a plain def, which can't await")
-        result = await answer
-    forgotten = any("never awaited" in str(warning.message) for warning in caught)
-    if inspect.iscoroutine(result):
+    """Call what the learner wrote."""
+    result = await awaited(the_function(say_hello, "say_hello")(client), "say_hello")
+    if iscoroutine(result):
         result.close()
-        forgotten = True
-    if forgotten:
-        raise NotYetError(HELLO, "a call without await, which sends nothing")
+        raise NotYetError(HELLO, "a call that was returned and not awaited, which sends nothing")

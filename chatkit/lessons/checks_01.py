@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
-from traceback import extract_tb
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,7 +14,15 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, websocket_connect
 
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import (
+    NotYetError,
+    exercise,
+    misnamed,
+    plain,
+    returned,
+    the_class,
+    the_function,
+)
 from chatkit.lessons.pictures import name_of
 from chatkit.wire import Frame, Opcode, read_frame, text_frame
 
@@ -60,14 +67,6 @@ async def soon(answer: Awaitable[T], expected: str, silence: str = "nothing at a
         raise NotYetError(expected, silence) from None
 
 
-def plain(result: Any, name: str) -> Any:
-    """Return what the learner's function returned; one that has to be awaited is not asked for."""
-    if inspect.iscoroutine(result):
-        result.close()
-        raise NotYetError(f"{name} to be a plain def", "an async def")
-    return result
-
-
 @exercise(
     "01-1",
     "a string has a method that returns it in capitals; an exclamation mark has to follow.",
@@ -75,9 +74,8 @@ def plain(result: Any, name: str) -> Any:
 )
 async def it_shouts(handler: Any) -> str:
     """Say two things to the learner's handler and read what it says."""
-    if not (isinstance(handler, type) and issubclass(handler, WebSocketHandler)):
-        raise NotYetError("a class that begins with class Shout(Echo)", f"{handler!r}")
-    faults: list[str] = []
+    the_class(handler, "Shout", WebSocketHandler)
+    faults: list[Exception] = []
     async with serving(watched(handler, faults)) as port:
         connection = await websocket_connect(f"ws://127.0.0.1:{port}/")
         try:
@@ -87,15 +85,15 @@ async def it_shouts(handler: Any) -> str:
                     await connection.write_message(text)
                 heard = await soon(connection.read_message(), expected)
                 if heard is None:
-                    raise NotYetError(expected, faults[0] if faults else "the server hung up")
+                    raise faults[0] if faults else NotYetError(expected, "the server hung up")
                 if heard != f"{text.upper()}!":
-                    raise NotYetError(expected, f"“{heard!s}”")
+                    raise NotYetError(expected, f"“{heard!s}”{misnamed(handler, MOMENTS)}")
         finally:
             connection.close()
     return "HELLO! and GOOD MORNING! came back over the socket."
 
 
-def watched(handler: type[WebSocketHandler], faults: list[str]) -> type[WebSocketHandler]:
+def watched(handler: type[WebSocketHandler], faults: list[Exception]) -> type[WebSocketHandler]:
     """Return the handler with a `faults` list that hears what Tornado would put in its log."""
 
     class Watched(handler):  # type: ignore[misc, valid-type]
@@ -104,7 +102,8 @@ def watched(handler: type[WebSocketHandler], faults: list[str]) -> type[WebSocke
             if inspect.isawaitable(result):
                 result = await result
             if isinstance(result, str):
-                faults.append(f"“{result}” was returned, which sends nothing")
+                came = f"“{result}” was returned, which sends nothing"
+                faults.append(NotYetError("the answer to be sent with self.write_message", came))
                 self.close()
 
         def log_exception(
@@ -113,9 +112,8 @@ def watched(handler: type[WebSocketHandler], faults: list[str]) -> type[WebSocke
             error: BaseException | None,
             trace: TracebackType | None,
         ) -> None:
-            names = [frame.name for frame in extract_tb(trace) if frame.name in MOMENTS]
-            where = f" in {names[-1]}" if names else ""
-            faults.append(f"{type(error).__name__}{where} ({error})")
+            if isinstance(error, Exception):
+                faults.append(error)
 
     Watched.__name__ = Watched.__qualname__ = handler.__name__  # as its errors call it
     return Watched
@@ -128,11 +126,12 @@ def watched(handler: type[WebSocketHandler], faults: list[str]) -> type[WebSocke
 )
 async def pings_get_pongs(ping_frame: Callable[[bytes, bytes], bytes]) -> str:
     """Send three pings to a server and read its pongs."""
+    make = the_function(ping_frame, "ping_frame")
     async with serving(Mirror) as port:
         for payload in (b"still there?", b"", b"x" * 125):
-            ping = plain(ping_frame(payload, MASK), "ping_frame")
+            ping = plain(make(payload, MASK), "ping_frame")
             if not isinstance(ping, bytes):
-                raise NotYetError("bytes", f"{type(ping).__name__} from ping_frame")
+                raise NotYetError("ping_frame to return bytes", returned(ping))
             await ping_once(port, ping, payload)
     return "three pings went out, and the server answered each with a pong."
 
@@ -148,10 +147,13 @@ async def ping_once(port: int, ping: bytes, payload: bytes) -> None:
         writer.write(ping)
         answer = await soon(frame_from(reader), expected, f"{yours} {why_silent(ping)}")
     if answer is None:
-        raise NotYetError(expected, f"{yours} the server hung up")
+        raise NotYetError(expected, f"{yours} the server hung up{why_cut(ping)}")
     if answer.opcode != Opcode.PONG or answer.payload != payload:
         heard = f"a {name_of(answer.opcode)} that carries {shown(answer.payload)}"
-        raise NotYetError(expected, f"{yours} the server answered with {heard}")
+        came = f"{yours} the server answered with {heard}"
+        if not ping[1] & 0x80:
+            came += ", for it took your mask for payload: 0x80 in the second byte tells of a mask"
+        raise NotYetError(expected, came)
     frame = read_frame(ping)
     if frame is None or not frame.mask:  # Tornado lets it pass, the standard does not
         came = f"{yours} it has no mask: this server put up with that, others hang up"
@@ -164,6 +166,13 @@ def why_silent(ping: bytes) -> str:
     if frame is None:
         return "the server still waits for the rest of it"
     return f"the server took it for a {name_of(frame.opcode)} and said nothing"
+
+
+def why_cut(ping: bytes) -> str:
+    """Return why a server that is sent this hangs up, if the first byte tells."""
+    if ping and ping[0] == Opcode.PING:
+        return ": 0x80 in the first byte says that this is a whole frame, and it is missing"
+    return ""
 
 
 async def frame_from(reader: asyncio.StreamReader) -> Frame | None:
@@ -201,8 +210,9 @@ def pieces() -> list[bytes]:
 )
 async def no_frame_is_lost(reader_class: Any) -> str:
     """Send frames in pieces, each after the one before was taken, and see which come out."""
-    if not isinstance(reader_class, type):
-        raise NotYetError("the class FrameReader", f"a {type(reader_class).__name__}, no class")
+    the_class(reader_class, "FrameReader", object)
+    if not hasattr(reader_class, "feed"):
+        raise NotYetError("a class with the method feed", f"{reader_class.__name__} without it")
     words = ", ".join(WORDS)
     frames: list[Frame] = []
     frame_reader = reader_class()
@@ -213,7 +223,7 @@ async def no_frame_is_lost(reader_class: Any) -> str:
             new = plain(frame_reader.feed(data), "feed")
             # The learner's Frame is their notebook's, not chatkit's.
             if not (isinstance(new, list) and all(hasattr(one, "payload") for one in new)):
-                raise NotYetError("a list of frames from feed", f"{new!r}")
+                raise NotYetError("feed to return a list of frames", returned(new))
             frames += new
             writer.write(b".")
     finally:

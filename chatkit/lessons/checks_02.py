@@ -13,7 +13,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
 
 from chatkit.broadcaster import Broadcaster
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, misnamed, plain, the_class
 
 VISITORS = 20
 END = "that was all"
@@ -26,6 +26,7 @@ END = "that was all"
 )
 async def others_hear(handler: type[WebSocketHandler]) -> str:
     """Three clients; the first one says that it is typing."""
+    the_class(handler, "Typing", WebSocketHandler)
     broadcaster, visits = Broadcaster(), Visits()
     async with clients_of(watched(handler, visits), 3, broadcaster=broadcaster) as clients:
         await clients[0].write_message("Ada is typing")
@@ -47,6 +48,7 @@ async def others_hear(handler: type[WebSocketHandler]) -> str:
 )
 async def others_hear_the_door(handler: type[WebSocketHandler]) -> str:
     """Three clients come, and the last one leaves."""
+    the_class(handler, "Doorbell", WebSocketHandler)
     broadcaster, visits = Broadcaster(), Visits()
     async with clients_of(watched(handler, visits), 3, broadcaster=broadcaster) as clients:
         visits.raise_failure()
@@ -61,7 +63,8 @@ async def others_hear_the_door(handler: type[WebSocketHandler]) -> str:
     if coming != [[came, came], [came], []]:
         raise NotYetError(f"the first of three to hear “{came}” twice", f"it heard {coming[0]}")
     if leaving != [[left], [left]]:
-        raise NotYetError(f"the two who stayed to hear “{left}” once", f"they heard {leaving}")
+        came = f"they heard {leaving}{misnamed(handler, ('open', 'on_message', 'on_close'))}"
+        raise NotYetError(f"the two who stayed to hear “{left}” once", came)
     return f"three came and one left: the first heard “{came}” twice, and “{left}” once."
 
 
@@ -72,17 +75,22 @@ async def others_hear_the_door(handler: type[WebSocketHandler]) -> str:
 )
 async def nobody_stays_behind(handler: type[WebSocketHandler]) -> str:
     """Twenty clients come and go; the broadcaster must know them, and then forget them."""
+    the_class(handler, "Leaky", WebSocketHandler)
     broadcaster, visits = Broadcaster(), Visits()
     async with clients_of(watched(handler, visits), VISITORS, broadcaster=broadcaster) as clients:
         visits.raise_failure()
         here = len(broadcaster.channels)
-        for client in clients:
+        clients[0].close()
+        await visits.left.acquire()
+        stayed = len(broadcaster.channels)
+        for client in clients[1:]:
             client.close()
-        for _ in clients:
             await visits.left.acquire()
     visits.raise_failure()
     if here != VISITORS:
         raise NotYetError(f"{VISITORS} channels while they were here", str(here))
+    if stayed < VISITORS - 1:
+        raise NotYetError(f"{VISITORS - 1} channels when one of them has left", str(stayed))
     if broadcaster.channels:
         raise NotYetError("nobody in the set", f"{len(broadcaster.channels)} channels of the gone")
     return f"{VISITORS} came and went, and left nothing behind."
@@ -98,10 +106,7 @@ class Visits:
     def call(self, method: Callable[..., object], *args: object) -> None:
         """Call one of the learner's methods."""
         try:
-            answer = method(*args)
-            if asyncio.iscoroutine(answer):
-                answer.close()  # or Python warns that nobody awaited it
-                raise NotYetError(f"a plain `def {method.__name__}`", "an `async def`")
+            plain(method(*args), method.__name__)
         except Exception as error:
             self.failures.append(error)
 
@@ -129,6 +134,7 @@ def watched(handler: type[WebSocketHandler], visits: Visits) -> type[WebSocketHa
             super().on_connection_close()
             visits.left.release()
 
+    Watched.__name__ = handler.__name__  # as its errors call it
     return Watched
 
 
@@ -140,8 +146,10 @@ async def clients_of(
     server = HTTPServer(Application([("/", handler, settings)]))
     listener, port = bind_unused_port()
     server.add_socket(listener)
-    clients = [await websocket_connect(f"ws://127.0.0.1:{port}/") for _ in range(count)]
+    clients: list[WebSocketClientConnection] = []
     try:
+        for _ in range(count):
+            clients.append(await websocket_connect(f"ws://127.0.0.1:{port}/"))
         yield clients
     finally:
         for client in clients:

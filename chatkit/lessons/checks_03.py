@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from inspect import isawaitable, iscoroutine
+from inspect import isawaitable
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
@@ -17,7 +17,8 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit.codecs import JSON
-from chatkit.lessons.checking import NotYetError, exercise, returned
+from chatkit.lessons.checking import NotYetError, exercise, returned, the_class, the_function
+from chatkit.lessons.mistakes import place
 from chatkit.room import Rooms
 from chatkit.server import GOING_AWAY, HOST
 
@@ -33,18 +34,17 @@ STOP_LIMIT = 2.0  # seconds that a stop itself may take
 )
 async def default_codec(answer: Callable[[], Any]) -> str:
     """Talk Transit without having offered it, and JSON having offered that."""
-    server = answer()
-    if iscoroutine(server):
-        server.close()  # or Python warns that nobody awaited it
-        raise NotYetError("a ChatServer that is not started yet, from a plain `def`", "a coroutine")
+    server = the_function(answer, "server_for_the_guide")()
     if hasattr(server, "thread"):
         server.stop()
         raise NotYetError("a ChatServer that is not started yet", "one that is launched")
-    if not hasattr(server, "start"):
-        raise NotYetError("a ChatServer that your function returns", returned(server))
+    if isinstance(server, type) or not hasattr(server, "start"):
+        raise NotYetError("a ChatServer that is not started yet", returned(server))
     await server.start()
+    lines: list[WebSocketClientConnection] = []
     try:
         plain, modern = await line_to(server.port), await line_to(server.port, JSON.subprotocol)
+        lines += [plain, modern]
         await modern.read_message()  # welcome: both are in the room
         await plain.write_message('["^ ","~:message","hello"]')
         said = str(await plain.read_message())
@@ -56,6 +56,8 @@ async def default_codec(answer: Callable[[], Any]) -> str:
             f"who offered JSON heard {heard}, …"
         )
     finally:
+        for line in lines:
+            line.close()
         await server.stop()
 
 
@@ -67,7 +69,7 @@ async def default_codec(answer: Callable[[], Any]) -> str:
 )
 async def hello_route(answer: Callable[[Rooms], Application]) -> str:
     """Ask for /hello with nobody in a room, and with two."""
-    app = answer(Rooms())
+    app = the_function(answer, "app_with_hello")(Rooms())
     if not isinstance(app, Application):
         raise NotYetError("the app that your function returns", returned(app))
     http, port = serve(app)
@@ -97,6 +99,9 @@ async def hello_route(answer: Callable[[Rooms], Application]) -> str:
 )
 async def stops_with_1001(answer: Callable[..., Any]) -> str:
     """Stop a server and see what a client hears of it."""
+    the_class(answer, "Brisk", object)
+    if not hasattr(answer, "start"):
+        raise NotYetError("a class that begins with `class Brisk(ChatServer)`", "another")
     server = await answer(port=0).start()
     line = await line_to(server.port)
     try:
@@ -170,10 +175,13 @@ async def ask(port: int, path: str, errors: list[BaseException]) -> str:
         response: HTTPResponse = await AsyncHTTPClient().fetch(request, raise_error=False)
         if response.code == 404:
             raise NotYetError(f"an answer at /{path}", "404: no route leads there")
+        if response.code == 405:
+            raise NotYetError(f"an answer at /{path}", "405: its handler has no method `get`")
         if response.code == 200:
             return response.body.decode().strip()
-    why = f"{type(errors[0]).__name__}: {str(errors[0]).removesuffix('.')}" if errors else "no word"
-    came = f"an error in the handler, {why}"
-    if "'await' expression" in why:
+    came = "an error"
+    if errors and "'await' expression" in str(errors[0]) and not place(errors[0]):
         came = "`get` returned a value, and the server sends only what `self.write` is given"
+    elif errors:
+        raise errors[0]
     raise NotYetError(f"an answer at /{path}", came)

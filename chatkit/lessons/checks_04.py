@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from chatkit.client import ChatClient
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import (
+    NotYetError,
+    awaited,
+    exercise,
+    returned,
+    the_class,
+    the_function,
+)
 from chatkit.messages import Message
 from chatkit.server import ChatServer
 
@@ -31,7 +37,7 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
         ChatClient(url, "bot") as bot,
         ChatClient(url, "Ada") as ada,
     ):
-        made = make_bot(bot)
+        made = the_function(make_bot, "make_bot")(bot)
         listening = asyncio.ensure_future(made) if asyncio.iscoroutine(made) else None
         said = ["good morning", "who is here?", "I see.", "Thank you.", "Goodbye."]
         heard: list[str] = []
@@ -52,6 +58,10 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
         raise NotYetError("one answer, to the question alone", f"{others[0]!r} as well")
     if not answered and failed:
         raise told(f"the answer {wanted!r}", "silence", failed)
+    if not answered and not bot.message_callbacks and not listening:
+        raise NotYetError(
+            f"the answer {wanted!r}", "silence: nothing was given to client.on_message"
+        )
     if answered != [wanted]:
         raise NotYetError(f"the answer {wanted!r}", repr(answered[0]) if answered else "silence")
     return "one question, one answer: 'Ada asks: who is here?'"
@@ -66,7 +76,7 @@ async def answers(make_bot: Callable[[ChatClient], object]) -> str:
 )
 async def keeps_all(mailbox: Callable[[], Any]) -> str:
     """Let three messages come before the first is fetched, and one while it is waited for."""
-    box = mailbox()
+    box: Any = the_class(mailbox, "Mailbox", object)()
     said = ["one", "two", "three"]
     async with (
         failures() as failed,
@@ -90,7 +100,7 @@ async def keeps_all(mailbox: Callable[[], Any]) -> str:
         try:
             last = await waiting
         except Exception as error:
-            fault = f"{type(error).__name__}: {error}"
+            fault = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise NotYetError("`get` to wait while the mailbox is empty", fault) from error
     if last != "four":
         raise NotYetError("'four', for which the reader waited", repr(last))
@@ -101,13 +111,12 @@ async def fetch(box: Any) -> str:
     """Return the text of the next message in a mailbox."""
     try:
         async with asyncio.timeout(PATIENCE):
-            message = await box.get()
+            message = await awaited(box.get(), "get")
     except TimeoutError:
         return "nothing"
-    if asyncio.iscoroutine(message):
-        message.close()
-        return "a coroutine that nobody awaited"
-    return message.message if isinstance(message, Message) else repr(message)
+    if not isinstance(message, Message):
+        raise NotYetError("`get` to return a message", returned(message))
+    return message.message
 
 
 async def until_heard(client: ChatClient) -> None:
@@ -131,7 +140,7 @@ async def room() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def failures() -> AsyncIterator[list[Exception]]:
-    """Collect what callbacks raise meanwhile, or forget to await: it would be printed."""
+    """Collect what callbacks raise meanwhile: it would be printed."""
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     failed: list[Exception] = []
@@ -140,27 +149,16 @@ async def failures() -> AsyncIterator[list[Exception]]:
         if "exception" in fault:
             failed.append(fault["exception"])
 
-    def forgotten(message: Warning | str, *_: object, **__: object) -> None:
-        if isinstance(message, RuntimeWarning):  # a coroutine that was never awaited
-            failed.append(message)
-
     loop.set_exception_handler(keep)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.showwarning = forgotten
-            yield failed
+        yield failed
     finally:
         loop.set_exception_handler(before)
 
 
 def told(expected: str, came: str, failed: list[Exception]) -> Exception:
     """Return what to raise: the first error of the answer's own, or what came, and why."""
-    if not failed:
-        return NotYetError(expected, came)
-    if isinstance(failed[0], Warning):
-        return NotYetError(expected, f"{came}, because {failed[0]}")
-    return failed[0]
+    return failed[0] if failed else NotYetError(expected, came)
 
 
 async def text_at(client: ChatClient, heard: list[str] | None = None) -> str:

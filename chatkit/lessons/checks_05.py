@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import Any
 
 from chatkit.client import ChatClient
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, returned, shown, the_class
 from chatkit.messages import Message
 from chatkit.server import ChatServer
 
@@ -65,14 +65,14 @@ async def tell(speaker: ChatClient, texts: Sequence[str], listener: Listener) ->
 async def keeps_three(small: Any) -> str:
     """Tell the list five messages that came over a socket, and see which it shows."""
     if isinstance(small, type) or not hasattr(small, "add"):
-        raise NotYetError("a MessageList in `small`", f"{small!r}")
+        raise NotYetError("a MessageList in `small`", returned(small, "nothing"))
     texts = ["one", "two", "three", "four", "five"]
     small.messages = []
     async with room_with("Grace") as speaker:
         await tell(speaker, texts, Listener(small.add))
-    shown = [message["message"] for message in small.messages]
-    if shown != texts[-3:]:
-        raise NotYetError("the last three of five messages", ", ".join(shown) or "none")
+    kept = [message["message"] for message in small.messages]
+    if kept != texts[-3:]:
+        raise NotYetError("the last three of five messages", ", ".join(kept) or "none")
     return "five messages came over the socket, and it shows three, four and five."
 
 
@@ -85,8 +85,7 @@ async def keeps_three(small: Any) -> str:
 )
 async def counts(kind: Callable[..., Any]) -> str:
     """Show the widget three messages of somebody else, and read its line after each."""
-    if not isinstance(kind, type):
-        raise NotYetError("the class CountingChat itself", f"{kind!r}")
+    the_class(kind, "CountingChat", object)
     async with room_with("Grace") as speaker:
         chat = kind(speaker.url, "Ada")
         listeners = [Listener(callback) for callback in chat.client.message_callbacks]
@@ -163,25 +162,27 @@ def text_of(html: str) -> str:
 async def escapes_names(kind: Callable[[], Any]) -> str:
     """Tell the list messages of somebody with a hostile name, and read it as a browser would."""
     plain = kind() if callable(kind) else kind
+    if not hasattr(plain, "add"):
+        raise NotYetError("the class PlainList, with its method add", shown(kind))
     async with room_with(NAME) as speaker:
         await tell(speaker, TEXTS, Listener(plain.add))
         name = speaker.name
     page = Browser(plain.value)
-    shown = "".join(page.texts)
+    text = "".join(page.texts)
     for element in ("img", "script"):
         if element in page.elements:
             raise NotYetError(
                 f"the text `<{element} …>` to read", f"an element <{element}>, at work"
             )
-    if "<b>" in shown or "<p>" in shown:
+    if "<b>" in text or "<p>" in text:
         raise NotYetError("the name in bold", "your own tags as text, for they are escaped, too")
-    if name not in shown and name in unescape(shown):
+    if name not in text and name in unescape(text):
         raise NotYetError("each text escaped once", "the name was escaped twice")
-    if name not in shown:
-        raise NotYetError(f"the name {name} to read", f"`{shown}`")
-    if not all(text in unescape(shown) for text in TEXTS):
-        raise NotYetError("both messages to read", f"`{shown}`")
-    if not all(text in shown for text in TEXTS):
+    if name not in text:
+        raise NotYetError(f"the name {name} to read", f"`{text}`")
+    if not all(one in unescape(text) for one in TEXTS):
+        raise NotYetError("both messages to read", f"`{text}`")
+    if not all(one in text for one in TEXTS):
         raise NotYetError("each text escaped once", "the message was escaped twice")
     if name not in page.bold:
         raise NotYetError("the name in bold", "it stands there like the rest")

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
-from inspect import iscoroutine
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
@@ -22,7 +21,7 @@ from tornado.websocket import websocket_connect
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket, page_routes
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, returned, the_function
 from chatkit.paths import STATIC
 from chatkit.room import Rooms
 from chatkit.server import log_request, make_app
@@ -130,6 +129,8 @@ async def parts_of(url: str, page: Outline) -> int:
     """Fetch every file that the page asks for, and each that those import; return how many."""
     wanted = list(page.files)
     for file in wanted:
+        if file.startswith("/"):
+            raise NotYetError("paths that are relative to the page", f"{file}, with a slash before")
         if file.endswith(".js"):
             folder = file.rpartition("/")[0]
             imports = re.findall(r'from "\./(.+?)"', await fetch(url + file))
@@ -148,12 +149,9 @@ async def parts_of(url: str, page: Outline) -> int:
 async def own_page(my_page: Callable[[str], Any]) -> str:
     """Two titles, one of them with marks that mean something in HTML; and all parts."""
     for title in TITLES:
-        html = my_page(title)
-        if iscoroutine(html):
-            html.close()
+        html = the_function(my_page, "my_page")(title)
         if not isinstance(html, str):
-            came = "nothing: does it return the text?" if html is None else type(html).__name__
-            raise NotYetError("the page's text", came)
+            raise NotYetError("the page's text", returned(html))
         with TemporaryDirectory() as home:
             folder = copytree(STATIC, Path(home) / "page")
             (folder / "index.html").write_text(html, encoding="utf-8")
@@ -177,7 +175,9 @@ async def own_page(my_page: Callable[[str], Any]) -> str:
 async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
     """Addresses of pages, then a real chat under a prefix."""
     for page, socket in ADDRESSES.items():
-        address = socket_url_for(page)
+        address = the_function(socket_url_for, "socket_url_for")(page)
+        if not isinstance(address, str):
+            raise NotYetError("an address as text", returned(address))
         if address != socket:
             raise NotYetError(f"{socket} for the page {page}", str(address))
     chat = (f"{PREFIX}ws", ChatSocket, {"rooms": Rooms(), "gate": Gate(), "codec": JSON})
@@ -195,8 +195,7 @@ async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
 def numbers(answer: Any) -> list[int]:
     """Return the answer; NotYetError if it is no list of numbers."""
     if not isinstance(answer, list) or not all(isinstance(item, int) for item in answer):
-        came = repr(answer) if isinstance(answer, list | None) else f"a {type(answer).__name__}"
-        raise NotYetError("a list of line numbers", came)
+        raise NotYetError("a list of line numbers", returned(answer))
     return answer
 
 
@@ -209,6 +208,7 @@ def numbers(answer: Any) -> list[int]:
 )
 async def unsafe(unsafe_lines: Callable[[str], list[int]]) -> str:
     """Each kind of unsafe line, a page of all of them, and the real page, which has none."""
+    the_function(unsafe_lines, "unsafe_lines")
     for line, fault in UNSAFE.items():
         page = [*SAFE, line]
         found = numbers(unsafe_lines("\n".join(page)))

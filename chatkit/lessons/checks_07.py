@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -15,7 +14,15 @@ from tornado.websocket import WebSocketClientConnection, WebSocketHandler, webso
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
-from chatkit.lessons.checking import NotYetError, exercise, returned
+from chatkit.lessons.checking import (
+    NotYetError,
+    exercise,
+    plain,
+    plain_def,
+    returned,
+    the_class,
+    the_function,
+)
 from chatkit.lessons.checks_06 import served
 from chatkit.room import Rooms
 from chatkit.server import log_request
@@ -77,9 +84,12 @@ def told(code: int) -> str:
 )
 async def class_page(answer: Callable[[], Any]) -> str:
     """The chat's own page, the class's, and those that look like it."""
-    gate = answer()
-    if not hasattr(gate, "allows_origin"):
+    gate = the_function(answer, "gate_for_the_class")()
+    if isinstance(gate, type) or not hasattr(gate, "allows_origin"):
         raise NotYetError("a Gate that your function returns", returned(gate))
+    if "h" in gate.origins:
+        came = "one text, each letter of which became an origin"
+        raise NotYetError("a list of origins, even of one", came)
     async with serving(ChatSocket, gate) as url:
         own = url.replace("ws:", "http:").removesuffix("/ws")
         for origin, page in {own: "the chat's own page", CLASS: CLASS}.items():
@@ -114,17 +124,21 @@ async def ask(line: WebSocketClientConnection, frame: Any, what: str = "each fra
 )
 async def brief(answer: Any) -> str:
     """Twenty lines pass, one more does not; all else is as before, and others hear no more."""
-    if not (isinstance(answer, type) and issubclass(answer, WebSocketHandler)):
-        raise NotYetError("the class Brief itself", f"{answer!r:.40}")
-    async with serving(answer, Gate()) as url:
+    the_class(answer, "Brief", WebSocketHandler)
+    plain_def(answer, "receive")
+    async with AsyncExitStack() as stack, serving(answer, Gate()) as url:
         ada = await websocket_connect(url, subprotocols=[JSON.subprotocol])
         grace = await websocket_connect(url)
+        for line in (ada, grace):
+            stack.callback(line.close)
         heard = JSON.decode(str(await ada.read_message()))  # the welcome
         while heard.get("event") != "joined":
             heard = JSON.decode(str(await ada.read_message()))
         most = "\n".join("x" * LINES)
-        if (await ask(ada, {"message": most, "key": "a"})).get("message") != most:
-            raise NotYetError(f"a message of {LINES} lines to reach the room", "an error")
+        what = f"a message of {LINES} lines"
+        said = await ask(ada, {"message": most, "key": "a"}, what)
+        if said.get("message") != most:
+            raise NotYetError(f"{what} to reach the room", f"the error {said.get('error')}")
         for wall, what in {
             f"{most}\nx": "21 lines",
             "x" + "\n" * 4000 + "x": "4,001 lines",
@@ -147,8 +161,6 @@ async def brief(answer: Any) -> str:
             raise NotYetError("the list of rooms to who asks for it, as before", "something else")
         await ask(ada, {"message": "bye"})
         others = [JSON.decode(str(await grace.read_message()))["message"] for _ in range(2)]
-        ada.close()
-        grace.close()
     if others != [most, "bye"]:
         raise NotYetError("nothing of the wall at Grace's end", f"{others[1][:20]!r}")
     return (
@@ -166,7 +178,15 @@ async def brief(answer: Any) -> str:
 async def whole_host(answer: Callable[[str, str], Any]) -> str:
     """Pages that knock at one host, its own and those that look like it."""
     gate = Gate()
-    gate.allows_origin = partial(answer)  # type: ignore[method-assign]
+    allows_origin = the_function(answer, "allows_origin")
+
+    def asked(origin: str, host: str) -> Any:
+        allowed = plain(allows_origin(origin, host), "allows_origin")
+        if allowed is None:
+            raise NotYetError("allows_origin to return True or False", returned(allowed))
+        return allowed
+
+    gate.allows_origin = asked  # type: ignore[method-assign]
     async with serving(ChatSocket, gate) as url:
         for origin, own in PAGES.items():
             code = await knock(url, Origin=origin, Host=HOST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, plain_def, returned, the_class
 from chatkit.lessons.failure_lab import RoomsOf
 from chatkit.messages import FrameError
 from chatkit.room import Room, Rooms, Visitor
@@ -24,6 +24,7 @@ from chatkit.server import ChatServer, make_app
 
 SECRET = "psst"
 END = "that was all"
+PATIENCE = 2.0  # seconds in which who knocks on loopback has long been let in
 PRIVATE = {"event": "private", "name": "Ada", "to": "Bob", "message": SECRET}
 
 Frames = list[dict[str, Any]]
@@ -39,6 +40,9 @@ Frames = list[dict[str, Any]]
 async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
     """Connect a client for each wish, and compare the names that the room gave."""
     wanted, called = answer
+    for name, names in (("wanted", wanted), ("called", called)):
+        if not isinstance(names, list | tuple):
+            raise NotYetError(f"a list of names in `{name}`", returned(names, "None"))
     if not wanted:
         raise NotYetError("at least one name in `wanted`", "none")
     server = await ChatServer(port=0).start()
@@ -66,10 +70,8 @@ async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
 )
 async def reaches_two_alone(handler: type[ChatSocket]) -> str:
     """Ada writes to Bob; Eve is in the room, too, and another Bob in another room."""
-    if not (isinstance(handler, type) and issubclass(handler, ChatSocket)):
-        raise NotYetError("the class PrivateSocket itself", f"{handler!r}")
-    if asyncio.iscoroutinefunction(handler.receive):
-        raise NotYetError("a plain `def receive`: it is called without await", "an `async def`")
+    the_class(handler, "PrivateSocket", ChatSocket)
+    plain_def(handler, "receive")
     rooms, failures = Rooms(), []
 
     class Watched(handler):  # type: ignore[valid-type, misc]
@@ -81,11 +83,12 @@ async def reaches_two_alone(handler: type[ChatSocket]) -> str:
             except Exception as error:  # Tornado would print it, and hang up
                 failures.append(error)
 
+    Watched.__name__ = handler.__name__  # as its errors call it
     settings = {"rooms": rooms, "gate": Gate(), "codec": JSON}
-    async with serve(Application([("/ws", Watched, settings)])) as url:
+    async with serve(Application([("/ws", Watched, settings)])) as join:
         wishes = (" Ada", " Bob", "Eve")  # the names that are granted are others than these
-        ada, bob, eve = [await Line.to(url, name=wish) for wish in wishes]
-        elsewhere = await Line.to(url, name="Bob", room="elsewhere")
+        ada, bob, eve = [await join(name=wish) for wish in wishes]
+        elsewhere = await join(name="Bob", room="elsewhere")
         lines = [ada, bob, eve, elsewhere]
         heard = await heard_of(ada, {"to": "Bob", "message": SECRET, "name": "Eve"}, lines)
         again = await heard_of(ada, {"to": "Zoe", "message": SECRET}, lines)
@@ -111,6 +114,8 @@ def check_private(heard: list[Frames], kept: list[str]) -> None:
             raise NotYetError(f"{who} to hear it", "nothing")
         if frames[0].get("name") == "Eve":
             raise NotYetError("Ada's own name as the sender", "the name that her frame claimed")
+        if "text" in frames[0]:
+            raise NotYetError("tell to be given a dict", "text: it makes JSON of it by itself")
         if frames != [PRIVATE]:
             raise NotYetError(f"{PRIVATE} at {who.strip(',')}", f"{frames}")
 
@@ -133,21 +138,27 @@ def check_nobody(heard: list[Frames]) -> None:
 )
 async def leaves_once(kind: type[Room]) -> str:
     """Ada comes back and finds her ghost; a stranger wants her name; then she leaves."""
-    if not (isinstance(kind, type) and hasattr(kind, "leave")):
-        raise NotYetError("the class HastyRoom itself", f"{kind!r}")
+    the_class(kind, "HastyRoom", object)
+    if not hasattr(kind, "leave"):
+        raise NotYetError("a class that begins with `class HastyRoom(Room)`", "another")
+    plain_def(kind, "leave")
     rooms = WatchedRooms(kind)
-    async with serve(make_app(rooms)) as url:
-        bob = await Line.to(url, name="Bob")
-        await Line.to(url, name="Ada", client="a mark")
-        ada = await Line.to(url, name="Ada", client="a mark")
-        await rooms.departures.acquire()  # the ghost's line is closed
-        await Line.to(url, name="Ada")
-        called = rooms.names()
-        ada.connection.close()
-        await rooms.departures.acquire()
-        await Line.to(url, name="Ada")
-        inherited = rooms.names()
-        heard = [f"{frame['name']} {frame['event']}" for frame in await bob.until_end()]
+    try:
+        async with serve(make_app(rooms)) as join, asyncio.timeout(PATIENCE):
+            bob = await join(name="Bob")
+            await join(name="Ada", client="a mark")
+            ada = await join(name="Ada", client="a mark")
+            await rooms.departures.acquire()  # the ghost's line is closed
+            await join(name="Ada")
+            called = rooms.names()
+            ada.connection.close()
+            await rooms.departures.acquire()
+            await join(name="Ada")
+            inherited = rooms.names()
+            heard = [f"{frame['name']} {frame['event']}" for frame in await bob.until_end()]
+    except TimeoutError:
+        if not rooms.failures:
+            raise NotYetError("Ada to come back", "she was not let in") from None
     if rooms.failures:
         raise rooms.failures[0]
     if called.count("Ada") != 1:
@@ -204,7 +215,8 @@ class Line:
 
     def take(self, data: str | bytes | None) -> None:
         """Take one frame, or None at the end."""
-        self.frames.put_nowait(None if data is None else JSON.decode(str(data)))
+        frame = None if data is None else JSON.decode(str(data))
+        self.frames.put_nowait({"text": frame} if isinstance(frame, str) else frame)
 
     async def send(self, frame: dict[str, Any]) -> None:
         """Send one frame."""
@@ -233,12 +245,20 @@ async def heard_of(speaker: Line, frame: dict[str, Any], lines: list[Line]) -> l
 
 
 @asynccontextmanager
-async def serve(app: Application) -> AsyncIterator[str]:
-    """Serve an application on a free port, and yield its address."""
+async def serve(app: Application) -> AsyncIterator[Callable[..., Awaitable[Line]]]:
+    """Serve an application on a free port, and yield a function that lets a line in."""
     server = HTTPServer(app)
     listener, port = bind_unused_port()
     server.add_socket(listener)
+    lines: list[Line] = []
+
+    async def join(**query: str) -> Line:
+        lines.append(await Line.to(f"http://127.0.0.1:{port}/", **query))
+        return lines[-1]
+
     try:
-        yield f"http://127.0.0.1:{port}/"
+        yield join
     finally:
+        for line in lines:
+            line.connection.close()
         server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,14 @@ from tornado.websocket import WebSocketHandler
 
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import (
+    NotYetError,
+    exercise,
+    plain_def,
+    returned,
+    the_class,
+    the_function,
+)
 from chatkit.lessons.checks_04 import failures, told
 from chatkit.lessons.failure_lab import LabServer, Line, PulledPlug, until
 from chatkit.log import Log
@@ -33,10 +41,12 @@ AWAY = 25  # messages that are said while Grace is away
 )
 async def none_is_missed(a_small_log: Callable[[], Log]) -> str:
     """Let Grace be away while the log fills, and see what she hears when she is back."""
-    log = a_small_log()
-    kept = getattr(log, "kept", None)
+    log: Any = the_function(a_small_log, "a_small_log")()
+    if isinstance(log, type) or not hasattr(log, "kept"):
+        raise NotYetError("a MemoryLog", returned(log))
+    kept = log.kept
     if not isinstance(kept, int):
-        raise NotYetError("a MemoryLog", repr(log))
+        raise NotYetError("a number of places that are kept", returned(kept))
     async with LabServer(log) as server:
         line = await Line(server.url).open()
         faults: list[str] = []
@@ -101,12 +111,25 @@ class Stammerer(WebSocketHandler):
 )
 async def hears_once(listener: type[ChatClient]) -> str:
     """Let a server say things twice, and see what the client hands on and what its outbox keeps."""
+    the_class(listener, "OnlyOnce", object)
+    if not iscoroutinefunction(getattr(listener, "take_message", None)):
+        raise NotYetError("an `async def take_message`", "none")
     listener_socket, port = bind_unused_port()
     server = HTTPServer(Application([("/ws", Stammerer)]))
     server.add_socket(listener_socket)
     heard: list[str] = []
     faults: list[str] = []
-    client = listener(f"http://127.0.0.1:{port}/", "Ada")
+    failed: list[Exception] = []
+
+    class Watched(listener):  # type: ignore[misc, valid-type]
+        async def take_message(self, message: Message) -> None:
+            try:
+                await super().take_message(message)
+            except Exception as error:  # the client would say that the frame is no message
+                failed.append(error)
+                raise
+
+    client = Watched(f"http://127.0.0.1:{port}/", "Ada")
     client.on_message(lambda message: heard.append(message.message))
     client.on_error(faults.append)
     try:
@@ -119,6 +142,8 @@ async def hears_once(listener: type[ChatClient]) -> str:
         await client.close()
         server.stop()
         await server.close_all_connections()
+    if failed:
+        raise failed[0]
     if faults:
         raise NotYetError("each frame to be taken", f"“{faults[0].rstrip('.')}”")
     twice = next((text for text in heard if heard.count(text) > 1), None)
@@ -140,6 +165,8 @@ async def hears_once(listener: type[ChatClient]) -> str:
 )
 async def nothing_heard_is_lost(room: type[Room]) -> str:
     """Pull the plug of the disk, and compare what was heard with what is on it afterwards."""
+    the_class(room, "Eager", object)
+    plain_def(room, "flush")
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = str(Path(folder, "chat.db"))
         async with failures() as failed:
@@ -157,7 +184,7 @@ async def nothing_heard_is_lost(room: type[Room]) -> str:
         raise told("“one”, which was said while there was power", came, failed)
     if not hints:
         came = "Ada was told nothing, so she waits for ever: let report do it"
-        raise NotYetError("that the sender is told when the log fails", came)
+        raise told("that the sender is told when the log fails", came, failed)
     return "Grace heard only what the disk has, and Ada was told to send the other one again."
 
 

@@ -14,7 +14,7 @@ from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
 from chatkit.broadcaster import Broadcaster
-from chatkit.lessons.checking import NotYetError, exercise
+from chatkit.lessons.checking import NotYetError, exercise, plain_def, returned, the_class
 from chatkit.lessons.checks_06 import served
 from chatkit.lessons.failure_lab import until
 from chatkit.wire import text_frame
@@ -51,7 +51,8 @@ class Relay(WebSocketHandler):
         """Note what is written, and write it."""
         self.writes.append(frames)
         line: Any = self.ws_connection
-        line.stream.write(frames)
+        if isinstance(frames, bytes):  # else it would be cut
+            line.stream.write(frames)
 
 
 @asynccontextmanager
@@ -94,6 +95,8 @@ async def heard(line: Any, client: Any) -> list[str]:
 )
 async def nobody_waits_for_company(gatherer: type[Broadcaster]) -> str:
     """Say one thing alone, and count the loop's turns until it leaves; then a heap in one turn."""
+    the_class(gatherer, "Patient", Broadcaster)
+    plain_def(gatherer, "say")
     broadcaster: Any = gatherer()
     async with chat_of(Relay, broadcaster, 2) as (lines, clients):
         broadcaster.say(text_frame(b"alone"))
@@ -117,10 +120,13 @@ async def nobody_waits_for_company(gatherer: type[Broadcaster]) -> str:
 async def turns_until(true: Callable[[], bool]) -> int:
     """Return how many turns of the loop it took until something came true."""
     turns = 0
-    async with asyncio.timeout(PATIENCE):
-        while not true():
-            turns += 1
-            await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not true():
+                turns += 1
+                await asyncio.sleep(0)
+    except TimeoutError:
+        raise NotYetError("what is said to leave some time", "nothing left") from None
     return turns
 
 
@@ -133,6 +139,8 @@ async def turns_until(true: Callable[[], bool]) -> int:
 )
 async def everyone_hears_the_others(gatherer: type[Broadcaster]) -> str:
     """Three clients: two of them speak in one turn, then one alone."""
+    the_class(gatherer, "Others", Broadcaster)
+    plain_def(gatherer, "flush")
     broadcaster: Any = gatherer()
     async with chat_of(Relay, broadcaster, 3) as (lines, clients):
         ada, bob, _ = lines
@@ -143,6 +151,9 @@ async def everyone_hears_the_others(gatherer: type[Broadcaster]) -> str:
         broadcaster.say(text_frame(b"a3"), ada)
         await until(lambda: len(lines[2].writes) > writes[2], PATIENCE)
         came = [await heard(*pair) for pair in zip(lines, clients, strict=True)]
+    for frames in (frames for line in lines for frames in line.writes):
+        if not isinstance(frames, bytes):
+            raise NotYetError("bytes in each write", returned(frames))
     names = ("Ada", "Bob", "Cy")
     wanted = (["b1"], ["a1", "a2", "a3"], ["a1", "b1", "a2", "a3"])
     for name, texts, want in zip(names, came, wanted, strict=True):
@@ -179,6 +190,8 @@ MOST = 400  # big frames, of which any system's buffers take only some
 )
 async def no_frame_is_broken(handler: type[WebSocketHandler]) -> str:
     """A client that reads nothing until the stream has to keep something, and then everything."""
+    the_class(handler, "Hasty", WebSocketHandler)
+    plain_def(handler, "send")
     lines: list[Any] = []
 
     class Watched(handler):  # type: ignore[valid-type, misc]
@@ -188,6 +201,7 @@ async def no_frame_is_broken(handler: type[WebSocketHandler]) -> str:
         def open(self, *_: str) -> None:
             lines.append(self)
 
+    Watched.__name__ = handler.__name__  # as its errors call it
     app = Application([("/", Watched, {"broadcaster": Idle()})])
     loop = asyncio.get_running_loop()
     async with served(app) as url:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from inspect import iscoroutinefunction
 from typing import Any
 from unittest.mock import patch
 
 from chatkit.client import ChatClient
-from chatkit.lessons.checking import NotYetError, exercise, returned
+from chatkit.lessons.checking import NotYetError, exercise, returned, the_function
 from chatkit.lessons.failure_lab import Line, until
 from chatkit.lessons.many_lab import RoomsServer, without_redis_py
 from chatkit.lessons.redis_server import RedisServer
@@ -19,6 +20,7 @@ from chatkit.server import rooms_at
 
 PATIENCE = 2.0  # seconds in which what is said on loopback has long arrived
 GONE = 3.5  # seconds in which who was with a dead server has to be gone: three, and a bit
+TRIES = 5
 LEAST_BEAT = 0.1  # seconds
 
 
@@ -45,7 +47,7 @@ def own_redis() -> Iterator[RedisServer]:
 )
 async def soon_gone(signs_of_life: Callable[[], tuple[float, float]]) -> str:
     """Let a server with Ada fall silent, and look how long Grace, elsewhere, still sees her."""
-    answer = signs_of_life()
+    answer = the_function(signs_of_life, "signs_of_life")()
     match answer:
         case (int() | float() as beat, int() | float() as life):
             pass
@@ -110,6 +112,7 @@ LEAST_MOVED = 3
 )
 async def few_rooms_move(cell_of: Callable[[str, Sequence[str]], str]) -> str:
     """Speak in thirty rooms in two cells, add a third cell, and look in which the past is there."""
+    the_function(cell_of, "cell_of")
     names = ["north", "south", "west"]
     async with AsyncExitStack() as stack:
         servers = {name: await stack.enter_async_context(RoomsServer(Rooms())) for name in names}
@@ -119,7 +122,7 @@ async def few_rooms_move(cell_of: Callable[[str, Sequence[str]], str]) -> str:
         for places, cells in ((before, names[:2]), (after, names)):
             for room, cell in places.items():
                 if cell not in cells:
-                    raise NotYetError(f"one of {cells} for {room!r}", f"{cell!r}")
+                    raise NotYetError(f"one of {cells} for {room!r}", returned(cell))
         for room, cell in before.items():
             async with ChatClient(servers[cell].url, "Ada", room=room) as ada:
                 await ada.send(f"hello, {room}")
@@ -152,6 +155,8 @@ async def nothing_is_missed(
     follow: Callable[[Any, Callable[[str], object]], Awaitable[Any]],
 ) -> str:
     """Cut a follower's line, before and after it has heard something, and speak meanwhile."""
+    if not iscoroutinefunction(the_function(follow, "follow")):
+        raise NotYetError("an `async def follow`", "a plain `def`")
     with own_redis() as redis:
         for words in (["two", "three"], ["one", "two", "three"]):
             async with followed(redis, follow) as (said, heard, line):
@@ -169,6 +174,8 @@ async def nothing_is_missed(
                 await until(lambda: len(heard) > len(words), 0.1)  # noqa: B023
             if heard == words:
                 continue
+            if not all(isinstance(text, str) for text in heard):
+                raise NotYetError("`hear` to be given a text", returned(heard[0]))
             if "two" not in heard:
                 when = "" if words[0] == "one" else ", before it had heard anything,"
                 raise NotYetError(
@@ -210,7 +217,9 @@ async def followed(
         try:
             yield say, heard, line
         finally:
-            while not task.done():  # Python 3.11 may swallow a cancellation
+            line.close()
+            for _ in range(TRIES):  # Python 3.11 may swallow a cancellation
                 task.cancel()
                 await asyncio.wait([task], timeout=0.1)
-            line.close()
+                if task.done():
+                    break

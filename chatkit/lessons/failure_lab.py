@@ -177,6 +177,17 @@ class ServerProcess:
                 pipe.close()
             self.process = None
 
+    async def replace(self) -> None:
+        """End it as an operator does, with SIGTERM, and start another on the same port.
+
+        Windows knows no such signal: there it is killed.
+        """
+        if self.process:
+            self.process.terminate()
+            await asyncio.to_thread(self.process.wait)
+        self.kill()
+        await self.start()
+
     def crash(self) -> None:
         """Kill it now, even if it is only just starting, and start it again in the background."""
         if self.starting:
@@ -294,10 +305,15 @@ def few(sent: Sequence[str], kinds: Sequence[str]) -> str:
     """Return a picture of a few messages, one beside the other."""
     marks = [
         f'{bar(number * 26, 0, 25, 24, kind)}<text x="{number * 26 + 12}" y="13" '
-        f'text-anchor="middle">{escape(text)}</text>'
+        f'text-anchor="middle" fill="{ink(kind)}">{escape(text)}</text>'
         for number, (text, kind) in enumerate(zip(sent, kinds, strict=True))
     ]
     return svg(len(sent) * 26, 24, marks)
+
+
+def ink(kind: str) -> str:
+    """Return the colour of a text on a bar, or above a low one: on the notebook's own ground."""
+    return "black" if KINDS[kind][1] == 1 else "currentColor"
 
 
 def many(kinds: Sequence[str]) -> str:

@@ -39,6 +39,8 @@ TAUGHT = (
     "presence",
     "widget",
     "links",
+    "metrics",
+    "journal",
 )
 CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
 

@@ -19,6 +19,8 @@ NOTHING = "Nothing has passed yet."
 
 # Tints that hold on JupyterLab's light and dark background alike.
 TINTS = {"header": "230, 140, 30", "mask": "150, 100, 230", "payload": "40, 165, 105"}
+# A part that scrolls by keys: they are not JupyterLab's while it has the focus.
+SCROLLS = 'tabindex="0" role="region" aria-label="What passed" data-lm-suppress-shortcuts="true"'
 FAINT = "color: var(--jp-ui-font-color2, gray)"
 CODE = "font-family: var(--jp-code-font-family, monospace)"
 
@@ -94,7 +96,7 @@ def table(passed: Collection[Passed]) -> Drawing:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     head, *body = (row_html("td" if n else "th", row) for n, row in enumerate(rows))
     source = (
-        '<div style="max-height: 420px; overflow: auto"><table style="margin: 0">'
+        f'<div {SCROLLS} style="max-height: 420px; overflow: auto"><table style="margin: 0">'
         f"<thead>{head}</thead><tbody>{''.join(body)}</tbody></table></div>"
     )
     return Drawing("text/html", source, "\n".join(lines))
@@ -110,10 +112,10 @@ def row_of(passed: Passed) -> tuple[str, ...]:
 
 
 def row_html(name: str, row: tuple[str, ...]) -> str:
-    """Return one row of the table as HTML; its cells are `th` or `td`."""
+    """Return one row of the table as HTML; its cells are `th` or `td`, the empty ones `td`."""
     right, left = "text-align: right", "text-align: left; white-space: pre"
     styles = (right, left, left, right, left, left if name == "th" else f"{left}; {CODE}")
-    cells = (tag(name, style, text) for style, text in zip(styles, row, strict=True))
+    cells = (tag(name if text else "td", s, text) for s, text in zip(styles, row, strict=True))
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -228,7 +230,13 @@ def payload_remarks(frame: Frame) -> list[str]:
 
 def diagram(passed: Collection[Passed]) -> Drawing:
     """Return a sequence diagram of what passed last, drawn by JupyterLab's Mermaid."""
-    mermaid = ["sequenceDiagram", f"participant {CLIENT}", f"participant {SERVER}"]
+    title = f"What passed between {CLIENT} and {SERVER}"  # read aloud in the picture's place
+    mermaid = [
+        "sequenceDiagram",
+        f"accTitle: {title}",
+        f"participant {CLIENT}",
+        f"participant {SERVER}",
+    ]
     lines = []
     earlier = len(passed) - DRAWN
     if earlier > 0:

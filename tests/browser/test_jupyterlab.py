@@ -1,19 +1,41 @@
 """The lessons in a real JupyterLab, driven in Chromium."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from chatkit.paths import NOTEBOOKS
 from tests.browser import jupyterlab
+from tests.browser.accessibility import press, violations
 from tests.browser.conftest import NewPage
+from tests.browser.jupyterlab import Chatter
 
 LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 ATTACK = "<img src=x onerror=\"document.title = 'attacked'\">"
 CHATTERS = ("frame", "widget", "other window")
-BACK_LIMIT = 30_000  # milliseconds until everyone is back after a restart
+FRAME = "iframe[title='The chat page']"
+PICTURES = """
+from chatkit.client import ChatClient
+from chatkit.lessons.checking import Verdict
+from chatkit.lessons.failure_lab import Tally
+from chatkit.lessons.inspector import Inspector
+from chatkit.lessons.many_lab import table
+from chatkit.lessons.pictures import byte_view
+
+async with Inspector(server.url) as glass:
+    async with ChatClient(glass.url, "Cy") as cy:
+        await cy.send("hello")
+        await glass.wait_for(3)
+masked = bytes([0x81, 0x82, 1, 2, 3, 4, 105, 107])
+display(
+    Verdict(True, "Seen."), Verdict(False, "Not yet."), glass.table(), byte_view(masked),
+    glass.diagram(), Tally(["m1", "m2", "m3"], ["m1", "m3", "m3"]), table([("a", "b"), ("c", "d")]),
+    server,
+)
+"""
+# JupyterLab's <body> has no height, and clips: axe-core would take all that it shows for hidden.
+BODY = "body { height: 100vh !important }"
 
 
 @pytest.fixture(scope="module")
@@ -29,39 +51,17 @@ def window(new_page: NewPage, forgiven: list[str]) -> Page:
     return new_page(viewport={"width": 1500, "height": 2400})
 
 
-@dataclass
-class Chatter:
-    """One place where a person chats: a page, a page in a frame, or a widget."""
-
-    place: Page | FrameLocator | Locator
-
-    def say(self, text: str) -> None:
-        """Type as fast as can be, and press Enter."""
-        field = self.place.get_by_role("textbox", name="Message", exact=True)
-        field.press_sequentially(text)
-        field.press("Enter")
-
-    def expect_messages(self, texts: list[str]) -> None:
-        """Wait until exactly these messages are shown, in this order."""
-        expect(self.place.locator(".chatkit-text")).to_have_text(texts)
-
-    def expect_state(self, state: str) -> None:
-        """Wait until this state of the line is shown."""
-        status = self.place.locator(".chatkit-status").first
-        expect(status).to_have_attribute("data-state", state, timeout=BACK_LIMIT)
-
-
 @pytest.fixture
 def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> Iterator[list[Chatter]]:
     """Lesson 00 after its third cell, and the chat's page in one more window."""
     lab.open(window, "00-start-here.ipynb")
     for number in (1, 2, 3):
         lab.run_cell(window, number)
-    address = window.locator("iframe[title='The chat page']").get_attribute("src")
+    address = window.locator(FRAME).get_attribute("src")
     assert address
     other = new_page()
     other.goto(address.partition("?")[0] + "?name=Bob")
-    frame = window.frame_locator("iframe[title='The chat page']")
+    frame = window.frame_locator(FRAME)
     chatters = [Chatter(frame), Chatter(window.locator(".chatkit-widget")), Chatter(other)]
     for chatter in chatters:
         chatter.expect_state("connected")
@@ -114,3 +114,98 @@ def test_all_come_back_when_the_server_is_stopped_and_launched_again(
     chat[1].say("after")
     for chatter in chat:
         chatter.expect_messages(["before", "after"])
+
+
+def test_axe_finds_nothing_in_the_widget_the_frame_and_the_lessons_pictures(
+    lab: jupyterlab.Lab, chat: list[Chatter], window: Page, forgiven: list[str]
+) -> None:
+    forgiven.append("net::ERR_CONNECTION_REFUSED")
+    window.add_style_tag(content=BODY)
+    widget, bob = chat[1].place, chat[2].place
+    frame = window.locator(FRAME).element_handle().content_frame()
+    assert isinstance(bob, Page)
+    assert frame
+    said = ["see https://example.org/", "Another line", "long" * 60]
+    for who, text in zip(chat, said, strict=True):
+        who.say(text)
+    for chatter in chat:
+        chatter.expect_messages(said)
+    bob.goto(bob.url.replace("?", "?room=tea&"))
+    expect(bob.locator("summary")).to_have_text("tea1 here")
+    widget.locator("summary").click()
+    expect(widget.get_by_role("button", name="tea · 1")).to_be_visible()
+
+    def scan() -> None:
+        for scheme in ("light", "dark"):
+            lab.use_theme(window, scheme)
+            assert violations(window, ".chatkit-widget") == [], scheme
+            window.emulate_media(color_scheme=scheme)
+            assert violations(frame) == [], scheme
+
+    scan()
+    cell = lab.run_new_cell(window, PICTURES)
+    expect(cell.locator(".jp-RenderedMermaid img")).to_be_visible()
+    cell.scroll_into_view_if_needed()
+    for scheme in ("light", "dark"):
+        lab.use_theme(window, scheme)
+        assert violations(window, ".jp-CodeCell:last-child .jp-OutputArea") == [], scheme
+    widget.scroll_into_view_if_needed()
+    lab.execute(window, "server.stop()")
+    for chatter in chat[:2]:
+        chatter.expect_state("cut off")
+        chatter.say("on its way")
+    expect(widget.get_by_text("Waiting to be sent")).to_be_visible()
+    scan()
+    widget.locator(".chatkit-room").evaluate("node => { node.style.color = '#555' }")
+    assert "color-contrast" in str(violations(window, ".chatkit-widget"))  # it does look
+
+
+def test_keys_alone_do_everything_in_the_widget(
+    lab: jupyterlab.Lab, chat: list[Chatter], window: Page
+) -> None:
+    widget, bob = chat[1].place, chat[2].place
+    assert isinstance(bob, Page)
+    bob.goto(bob.url.replace("?", "?room=tea&"))
+    expect(bob.locator("summary")).to_have_text("tea1 here")
+    widget.get_by_role("textbox", name="Message", exact=True).focus()
+    window.keyboard.type("from a keyboard")
+    assert press(window, "Tab") == "Send"
+    assert press(window, "Enter") == "Message"
+    chat[1].expect_messages(["from a keyboard"])
+    assert press(window, "Shift+Tab") == "Messages"
+    active = window.locator(".jp-Cell.jp-mod-active")
+    number = active.get_attribute("data-windowed-list-index")
+    assert press(window, "ArrowUp", "j", "Enter") == "Messages"  # are not for JupyterLab here
+    assert active.get_attribute("data-windowed-list-index") == number
+    assert press(window, "Shift+Tab") == "lobby2 here"
+    assert press(window, "Enter", "Tab") == "Who is here"
+    expect(widget.get_by_role("button", name="tea · 1")).to_be_visible()
+    assert press(window, "Escape") == "lobby2 here"
+    expect(widget.get_by_role("list", name="Who is here")).to_be_hidden()
+    assert press(window, "Enter", "Tab", "Tab") == "tea · 1"
+    window.keyboard.press("Enter")
+    expect(widget.locator("summary")).to_have_text("tea2 here")
+    expect(widget.get_by_role("list", name="Other rooms")).to_have_text("lobby · 1")
+    assert press(window, "Tab") == "Who is here"  # from the line, where the focus went
+    assert press(window, "Tab", "Tab", "Tab") == "Message"
+    window.keyboard.type("at tea")
+    window.keyboard.press("Enter")
+    chat[1].expect_messages(["at tea"])
+
+
+def test_a_solution_takes_the_place_of_the_cell_that_asks_for_it(
+    lab: jupyterlab.Lab, window: Page
+) -> None:
+    lab.open(window, "00-start-here.ipynb")
+    lab.execute(window, "from chatkit.lessons import solution")
+    expect(window.locator(".jp-CodeCell", has_text="# Exercise 00-1")).to_be_visible()
+    cells = window.locator(".jp-CodeCell")
+    before = cells.all_inner_texts()
+    exercise = cells.nth(next(n for n, text in enumerate(before) if "# Exercise 00-1" in text))
+    field = exercise.get_by_role("textbox")
+    field.fill('solution("00-1")')
+    field.press("Shift+Enter")
+    solved = (NOTEBOOKS / "solutions" / "00-1.py").read_text(encoding="utf-8").splitlines()
+    expect(exercise.locator(".cm-line")).to_have_text(solved)
+    assert cells.count() == len(before)
+    lab.close(window)

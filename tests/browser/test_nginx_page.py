@@ -29,6 +29,22 @@ def two(tmp_path: Path) -> Iterator[Cells]:
         yield cells
 
 
+@pytest.fixture
+def safe(tmp_path: Path) -> Iterator[Cells]:
+    with proxy.serving(tmp_path, 1, "--token", "secret", tls=True) as cells:
+        yield cells
+
+
+def test_a_page_over_https_has_a_safe_socket(safe: Cells, new_page: NewPage) -> None:
+    page = new_page(ignore_https_errors=True)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.goto(f"{safe.url}?token=secret&name=Ada")
+    say(page, "hi")
+    expect(texts(page)).to_have_text(["hi"])
+    assert [url.partition("?")[0] for url in sockets] == [f"wss://127.0.0.1:{safe.port}/ws"]
+
+
 def test_a_server_is_killed_and_both_pages_lose_nothing(
     one: Cells, new_page: NewPage, forgiven: list[str]
 ) -> None:

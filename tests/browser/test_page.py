@@ -522,7 +522,8 @@ def test_the_page_is_as_dark_as_its_reader_likes(
 ) -> None:
     page = join(new_page(color_scheme=scheme), server.url)
     say(page, "hello")
-    expect(page.get_by_text("Waiting to be sent")).to_be_hidden()  # else it leaves as we look
+    expect(page.locator(".chatkit-rows .chatkit-text")).to_have_text(["hello"])
+    expect(page.locator(".chatkit-queue .chatkit-text")).to_have_count(0)  # it leaves as we look
     for node in (texts(page), field(page), page.get_by_role("heading", level=1)):
         ink, paper = node.evaluate(BRIGHTNESS)
         assert (paper < ink) == (scheme == "dark")

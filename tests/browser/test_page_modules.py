@@ -458,6 +458,7 @@ def test_a_socket_that_never_opened_is_asked_about_once_for_each_try(blank: Page
     [
         (403, "text/plain; charset=UTF-8", "No token."),
         (400, "text/plain", "No token."),
+        (429, "text/plain", "No token."),
         (503, "text/plain", "No token."),
         (403, "text/html; charset=UTF-8", ""),
         (426, "text/plain", ""),
@@ -1228,7 +1229,7 @@ def test_who_is_here_shows_for_the_asking_and_says_how_many_more(blank: Page) ->
 PENDING = "items => list.showPending(items.map(([key, message]) => ({ key, message })))"
 
 
-def test_what_waits_stands_after_everything_else_and_is_dimmed(blank: Page, show: Any) -> None:
+def test_what_waits_stands_after_everything_else_and_is_grey(blank: Page, show: Any) -> None:
     rows = show(message("theirs"))
     blank.evaluate(PENDING, [["a", "one"], ["b", "two\nlines"]])
     show(message("theirs again"))
@@ -1236,7 +1237,7 @@ def test_what_waits_stands_after_everything_else_and_is_dimmed(blank: Page, show
     expect(rows.locator(".chatkit-text")).to_have_text(texts, use_inner_text=True)
     expect(blank.get_by_text("2 wait to be sent")).to_be_visible()
     for row in (rows.nth(2), rows.nth(3)):
-        expect(row).to_have_css("opacity", "0.6")
+        expect(row).to_have_css("filter", "grayscale(1)")
     assert blank.evaluate("document.querySelector('.chatkit-waiting').ariaLive") == "off"
     assert blank.get_by_role("log").evaluate(DISTANCE) < 2
     expect(rows.nth(2).locator(".chatkit-avatar")).to_be_visible()

@@ -1,0 +1,29 @@
+"""`solution`: puts the solution of an exercise into the cell that asks for it."""
+
+from pathlib import Path
+
+from IPython.core.getipython import get_ipython
+
+SOLUTIONS = Path("solutions")  # beside the lesson, whose folder a kernel starts in
+
+
+def solution(name: str) -> None:
+    """Put the solution of an exercise, such as `02-1`, in the place of the cell that asks for it.
+
+    Where there is none, say why in a sentence. Outside a notebook the solution is printed.
+    """
+    file = SOLUTIONS / f"{name}.py"
+    if file.is_file():
+        code = file.read_text(encoding="utf-8").rstrip("\n")
+        shell = get_ipython()
+        if shell is None:
+            print(code)
+        else:
+            shell.set_next_input(code, replace=True)
+    elif SOLUTIONS.is_dir():
+        print(f"There is no solution {name}: an exercise's name stands in its first line.")
+    else:
+        print(
+            "This folder holds the lessons alone. In a terminal (File, New, Terminal) "
+            "`chatkit lab --solutions --lay` lays the solutions too; then run this cell again."
+        )

@@ -1,0 +1,110 @@
+"""A soak sees what is lost, doubled, left open or grows; and when all is well it says so."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from chatkit.bench import soak
+from chatkit.bench.soak import Findings, Sample
+from chatkit.messages import ChatkitError, Message
+from chatkit.room import Room
+from tests.conftest import serving
+
+MIB = 2**20
+
+
+def verdicts(findings: Findings) -> list[bool]:
+    """What it says of losses, of memory, and of files."""
+    return [well for well, _ in findings.verdicts()]
+
+
+def grown(*sizes: int) -> Findings:
+    """What has been seen of a server that took so many bytes, one look after the other."""
+    return Findings([Sample(n, 0, 0, size, 0, 0.0) for n, size in enumerate(sizes)])
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People who do something ten times a second, and look at the server as often."""
+    monkeypatch.setattr(soak, "PACE", 0.1)
+    monkeypatch.setattr(soak, "LOOK", 0.1)
+    monkeypatch.setattr(soak, "AWAY", 0.1)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_all_is_well_with_a_server_of_its_own(capsys: pytest.CaptureFixture[str]):
+    assert soak.run(2, 20, 2)
+    said = capsys.readouterr().out
+    assert "20 people in 2 rooms for 2 s" in said
+    assert said.count("✓") == 3
+    assert "each once, in order, to everyone" in said
+
+
+async def faults_of(kept: int = 1000) -> Counter[str]:
+    """What a short soak finds at a server in this process that keeps so many messages."""
+    findings = Findings()
+    async with serving() as server:
+        server.log.kept = kept
+        await soak.soak(server.url, psutil.Process(), 0.5, 6, 1, findings)
+    assert findings.sent
+    return findings.faults
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_is_told_twice_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    hear = soak.Person.hear
+    monkeypatch.setattr(soak.Person, "hear", lambda *heard: [hear(*heard), hear(*heard)])
+    assert (await faults_of())["heard something twice, or not at all"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_nobody_is_told_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    hear = Room.hear
+
+    def miss_the_third(room: Room, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.id != 3:
+                hear(room, [message])
+
+    monkeypatch.setattr(Room, "hear", miss_the_third)
+    monkeypatch.setattr(soak, "PATIENCE", 1.0)
+    faults = await faults_of()
+    assert faults["heard something twice, or not at all"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_is_not_kept_is_noticed():
+    faults = await faults_of(kept=5)
+    assert faults["room-0 has kept something twice, or with a gap in its numbers"] == 1
+    assert any("messages that were sent" in fault for fault in faults)
+
+
+def test_what_the_server_says_is_a_fault(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # then Python itself has something to say
+    assert "the server said: import time" in str(soak.measure(0.1, 1, 1).faults)
+
+
+def test_a_server_that_does_not_start_is_told_of():
+    with pytest.raises(ChatkitError, match=r"The server did not start: chatkit: There is no log"):
+        soak.measure(0.5, 2, 1, "floppy:a")
+
+
+def test_memory_that_grows_is_noticed_and_a_little_noise_is_not():
+    assert verdicts(grown(10 * MIB, 50 * MIB, 52 * MIB)) == [True, True, True]
+    assert verdicts(grown(10 * MIB, 50 * MIB, 53 * MIB)) == [True, False, True]
+
+
+def test_a_file_that_stays_open_is_noticed():
+    assert verdicts(Findings(grown(MIB).samples, files=(10, 10))) == [True, True, True]
+    assert verdicts(Findings(grown(MIB).samples, files=(10, 11))) == [True, True, False]
+
+
+async def test_files_that_are_being_closed_are_waited_for(tmp_path: Path):
+    before = soak.open_files(psutil.Process())
+    file = (tmp_path / "open").open("wb")
+    asyncio.get_running_loop().call_later(0.1, file.close)
+    assert await soak.fewest_files(psutil.Process(), before) == before
