@@ -89,8 +89,11 @@ def codec_named(name: str) -> Codec:
     return CODECS[name]
 
 
-def check_address(port: int, host: str, token: str) -> None:
-    """Raise ChatkitError if there is no such port, or no token where others can come in."""
+def check_address(port: int, host: str, token: str, behind_proxy: bool = False) -> None:
+    """Raise ChatkitError if there is no such port; or, where others can come in, no token.
+
+    Nor can a proxy be believed there: who passes it by could claim to be anybody.
+    """
     if not 0 <= port <= 65535:
         raise ChatkitError(f"There is no port {port}: choose one from 1 to 65535, or 0 for any.")
     if not token and not is_loopback(host):
@@ -98,10 +101,6 @@ def check_address(port: int, host: str, token: str) -> None:
             f"Others can reach {host or 'all addresses of this machine'}, so let a token keep "
             "strangers out: token 'auto' makes one."
         )
-
-
-def check_proxy(host: str, behind_proxy: bool) -> None:
-    """Raise ChatkitError if a server is to believe a proxy, and others can speak to it as well."""
     if behind_proxy and not is_loopback(host):
         raise ChatkitError(
             f"Whoever reaches {host or 'all addresses of this machine'} could claim any address as "
@@ -154,6 +153,8 @@ class ChatServer:
     your own: lesson 12. Raise ChatkitError for what can't be.
     """
 
+    running = False
+
     def __init__(
         self,
         port: int = PORT,
@@ -168,14 +169,12 @@ class ChatServer:
         behind_proxy: bool = False,
         handler: type[ChatSocket] = ChatSocket,
     ) -> None:
-        check_address(port, host, token)
-        check_proxy(host, behind_proxy)
+        check_address(port, host, token, behind_proxy)
         self.behind_proxy = behind_proxy
         self.token = secrets.token_urlsafe() if token == "auto" else token
         self.host = host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.port = port
-        self.running = False
         self.rooms = rooms_at(log)
         self.log = self.rooms.log
         self.meters = Meters(self.rooms)

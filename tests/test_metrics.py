@@ -1,6 +1,7 @@
 """What a server tells Prometheus, read by Prometheus' own parser."""
 
 import asyncio
+import logging
 import re
 import time
 from typing import Any
@@ -135,7 +136,10 @@ async def test_what_the_log_does_not_take_does_not_count(server: ChatServer, joi
 
 
 @pytest.mark.parametrize("options", [{"rate": None}])
-async def test_who_reads_too_slowly_counts_as_a_drop(server: ChatServer, join: Join):
+async def test_who_reads_too_slowly_counts_as_a_drop(
+    server: ChatServer, join: Join, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "chatkit")
     ada = await join("Ada")
     async with await BareClient.open(server.url):  # it never reads
         await until(lambda: len(server.rooms.visitors) == 2)
@@ -146,6 +150,8 @@ async def test_who_reads_too_slowly_counts_as_a_drop(server: ChatServer, join: J
             await say(ada, "\N{GRINNING FACE}" * MAX_MESSAGE)
             await hear(ada)
         assert (await scrape(server))["chatkit_drops_total"] == 1
+    [dropped] = [record.getMessage() for record in caplog.records if "dropped" in str(record.msg)]
+    assert dropped.startswith("dropped room=lobby address=127.0.0.1 unsent=")
 
 
 # How late the loop is.
