@@ -289,7 +289,7 @@ async def test_no_error_tells_the_token(plain: Jupyter):
     client = ChatClient(f"{plain.chat}?token={secret}", room="secret")
     with pytest.raises(ChatkitError) as refused:
         await client.connect()
-    assert str(refused.value).startswith(f"{plain.chat} does not let you in: Jupyter does not")
+    assert str(refused.value).startswith(f"{plain.chat} does not let you in: Log in to")
     assert secret not in str(refused.value) + repr(client) + plain.log.read_text()
 
 

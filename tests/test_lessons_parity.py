@@ -253,3 +253,12 @@ def test_methods_from_another_lesson_are_adopted_and_count_as_the_same():
     verdict = compare("Broadcaster", ["class Broadcaster: pass"], parity._adopted[Broadcaster])
     assert verdict.missing == ["Broadcaster.disconnect", "Broadcaster.notify_clients"]
     assert not verdict.diffs
+
+
+def test_an_abstract_method_may_be_adopted():
+    class BatchLog(ABC):
+        @abstractmethod
+        def write(self): ...
+
+    parity.adopt(BatchLog, "write", "fail")
+    BatchLog()

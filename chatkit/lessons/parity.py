@@ -75,6 +75,7 @@ def adopt(cls: type, *names: str) -> None:
     )
     for name in names:
         setattr(cls, name, vars(own)[name])
+    update_abstractmethods(cls)  # one of them may have been missing
     _adopted[cls] = {f"{cls.__name__}.{name}" for name in names}
 
 
@@ -120,6 +121,12 @@ def definitions(source: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
+def defined(cell: str) -> Definitions:
+    """Return what a cell defines; kept, since `same` asks for each cell again and again."""
+    return dict(definitions(cell))
+
+
+@cache
 def package_definitions(module: str) -> Definitions:
     """Return what a module of the package defines."""
     return dict(definitions((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
@@ -136,7 +143,7 @@ def learned(cells: list[str]) -> Definitions:
     known: Definitions = {}
     for cell in cells:
         try:
-            new = dict(definitions(cell))
+            new = defined(cell)
         except SyntaxError:  # a cell that failed defined nothing
             continue
         for name in new:

@@ -1,5 +1,6 @@
 # Exercise 08-2
 from chatkit.handlers import ChatSocket
+from chatkit.messages import FrameError
 
 
 class PrivateSocket(ChatSocket):
