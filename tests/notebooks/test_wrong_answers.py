@@ -31,7 +31,8 @@ ALREADY = {
     "01": "gone, calls = asyncio.Event(), []",
     "03": "from chatkit.server import ChatServer, make_app",
     "05": "from chatkit.widget import ChatWidget, MessageList",
-    "07": "from chatkit.handlers import ChatSocket\nfrom chatkit.messages import key_of",
+    "07": "from chatkit.gate import Gate\nfrom chatkit.handlers import ChatSocket\n"
+    "from chatkit.messages import key_of",
     "08": "from chatkit.names import looks\nfrom chatkit.room import Room",
     "09": "from chatkit.client import ChatClient\nfrom chatkit.log import MemoryLog\n"
     "from chatkit.room import Room",

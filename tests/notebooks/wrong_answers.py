@@ -1450,7 +1450,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "looked up by name",
             ("[visitor for visitor, name in members.items() if name == to]", "[members[to]]"),
-            "raised KeyError in line 10,.*'Bob'",
+            "raised KeyError in line 11,.*'Bob'",
         ),
         Wrong(
             "dumps twice",
