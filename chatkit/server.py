@@ -26,7 +26,7 @@ from chatkit.gate import PER_ADDRESS, RATE, Gate, is_loopback
 from chatkit.handlers import ChatSocket, Health, Metrics, page_routes
 from chatkit.journal import note
 from chatkit.links import behind_hub, page_link, proxy_path
-from chatkit.log import SHARED, open_log
+from chatkit.log import SHARED, Log, open_log
 from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.metrics import Meters
 from chatkit.room import Rooms
@@ -170,27 +170,33 @@ class ChatServer:
         handler: type[ChatSocket] = ChatSocket,
     ) -> None:
         check_address(port, host, token, behind_proxy)
-        self.behind_proxy = behind_proxy
         self.token = secrets.token_urlsafe() if token == "auto" else token
-        self.host = host
-        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.port = port
+        self.host, self.port = host, port
         self.rooms = rooms_at(log)
-        self.log = self.rooms.log
         self.meters = Meters(self.rooms)
         gate = Gate(origins, self.token, per_address, any_name=behind_hub())
         app = make_app(self.rooms, gate, codec_named(codec), rate, self.meters, handler)
-        self.http = self.make_http(app)
+        self.http = self.make_http(app, behind_proxy)
 
-    def make_http(self, app: Any) -> HTTPServer:
+    def make_http(self, app: Any, behind_proxy: bool = False) -> HTTPServer:
         """Return an HTTP server that no slow or big request can hold up."""
         return HTTPServer(
             app,
             idle_connection_timeout=HANDSHAKE_TIMEOUT,
             body_timeout=HANDSHAKE_TIMEOUT,
             max_body_size=MAX_FRAME,
-            xheaders=self.behind_proxy,
+            xheaders=behind_proxy,
         )
+
+    @property
+    def log(self) -> Log:
+        """Return where messages are kept."""
+        return self.rooms.log
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Return whether it listens by IPv4 or by IPv6."""
+        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
     @property
     def query(self) -> str:
@@ -232,17 +238,15 @@ class ChatServer:
         return ChatkitError(f"Can't listen on {self.host} port {self.port}: {reason}.")
 
     async def stop(self) -> None:
-        """Drain: finish what has arrived, while newcomers get a 503; then close all there is."""
+        """Drain, and then close all there is; stopping twice is no error."""
         if not self.running:
             return
         self.running = False
-        note("draining", connections=len(self.rooms.visitors))
-        with suppress(TimeoutError):  # what a log does not take in time is sent again
-            await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
-        await self.close_sockets()
+        await self.drain()
         self.http.stop()
-        await self.http.close_all_connections()  # it closes all but WebSockets: those are ours
-        self.http = self.make_http(self.http.request_callback)  # a stopped one can't stop again
+        await self.http.close_all_connections()  # it closes all but WebSockets: those are gone
+        # A stopped one can't stop again.
+        self.http = self.make_http(self.http.request_callback, self.http.xheaders)
         self.meters.stop()
         await self.rooms.stop()
         note("stopped", port=self.port)

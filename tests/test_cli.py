@@ -84,8 +84,8 @@ def test_it_serves_on_the_port_and_in_the_codec_that_were_chosen():
             assert client.recv(LIMIT).startswith('["^ ","~:message","hi","~:id",1,')
 
 
-def test_it_serves_others_with_a_token_that_its_link_holds():
-    with announced("--port", "0", "--host", "0.0.0.0", "--token", "auto") as (_, line):
+def test_its_link_holds_the_token_without_which_nobody_comes_in():
+    with announced("--port", "0", "--token", "auto") as (_, line):
         _, port, query = line.groups()
         assert re.fullmatch(r"\?token=[\w-]{20,}", query)
         with urlopen(line[1], timeout=LIMIT) as page:

@@ -85,12 +85,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 
 def jupyter(folder: Path, *options: str) -> Iterator[Jupyter]:
+    """A Jupyter with these options; nothing may have failed in it by the time that it has ended."""
     log = folder / "log"
     with (
         log.open("wb") as out,
         serving(folder, "jupyter_server", *options, cwd=folder, log=out) as (url, process),
     ):
         yield Jupyter(url, process, log)
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture(params=["plain", "hub"])
@@ -287,14 +289,13 @@ async def test_no_error_tells_the_token(plain: Jupyter):
     client = ChatClient(f"{plain.chat}?token={secret}", room="secret")
     with pytest.raises(ChatkitError) as refused:
         await client.connect()
-    assert str(refused.value).startswith(f"{plain.chat} does not let you in: Jupyter does not")
+    assert str(refused.value).startswith(f"{plain.chat} does not let you in: Log in to")
     assert secret not in str(refused.value) + repr(client) + plain.log.read_text()
 
 
 def test_jupyter_finds_no_fault_with_it(either: Jupyter):
     log = either.log.read_text()
     assert "chatkit | extension was successfully loaded" in log
-    assert [line for line in log.splitlines() if "chatkit" in line and "[E" in line] == []
     assert re.findall(r"- \w+ of \w+ registered for \S*chatkit\S*", log) == []
 
 
@@ -321,7 +322,6 @@ async def test_when_jupyter_stops_all_are_told_and_the_log_keeps_what_was_said(
     (kept,) = await log.read("lobby", 0, 10)
     await log.close()
     assert kept.message == "keep this"
-    assert "Traceback" not in server.log.read_text()
 
 
 async def test_as_long_as_anybody_is_here_jupyter_has_work(server: ChatServer, join: Join):

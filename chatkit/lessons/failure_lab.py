@@ -257,8 +257,7 @@ class LabServer(ChatServer):
 
     def __init__(self, log: Log | None = None, room: type[Room] = Room, port: int = 0) -> None:
         super().__init__(port)
-        self.log = log or MemoryLog()
-        self.rooms = RoomsOf(room, self.log)
+        self.rooms = RoomsOf(room, log or MemoryLog())
         self.http = self.make_http(make_app(self.rooms, rate=None))
 
     async def __aenter__(self) -> Self:

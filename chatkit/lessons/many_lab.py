@@ -237,7 +237,6 @@ class RoomsServer(ChatServer):
     def __init__(self, rooms: Rooms) -> None:
         super().__init__(0)
         self.rooms = rooms
-        self.log = rooms.log
         self.http = self.make_http(make_app(rooms, rate=None))
 
     async def __aenter__(self) -> Self:

@@ -1,13 +1,16 @@
-"""`make screenshots`: makes README's picture again, of lesson 00 in a real JupyterLab."""
+"""`make screenshots`: makes README's pictures again: lesson 00 in JupyterLab, and a class."""
 
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from chatkit.server import ChatServer, LaunchedServer
 from tests.browser import chromium, jupyterlab
+from tests.browser.test_class_page import EXERCISES, class_of, report
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs" / "chatkit.png"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PICTURE = DOCS / "chatkit.png"
 VIEWPORT = {"width": 1280, "height": 2400}  # high: JupyterLab draws only what is in sight
 FRAME = "iframe[title='The chat page']"
 SAID = (
@@ -20,16 +23,43 @@ SAID = (
 )
 
 
+CLASS = DOCS / "class.png"
+LEARNERS = (
+    *("Ada", "Alan", "Barbara", "Bob", "Cy", "Dee", "Donald", "Edsger", "Eve", "Frances"),
+    *("Grace", "Hedy", "Ivan", "Jean", "John", "Karen", "Ken", "Leslie", "Linus", "Mary"),
+    *("Niklaus", "Olga", "Radia", "Rich", "Shafi", "Sophie", "Tim", "Tony", "Vint", "Yukihiro"),
+)
+
+
 def main() -> None:
-    """Run the first three cells of lesson 00, chat, and take the picture."""
+    """Take both pictures."""
     executable = chromium.ensure()
-    PICTURE.parent.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        jupyterlab.running(Path(folder)) as lab,
-        sync_playwright() as playwright,
-    ):
+    DOCS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
         browser = chromium.launch(playwright, executable)
+        picture_lesson(browser)
+        picture_class(browser)
+        browser.close()
+    for picture in (PICTURE, CLASS):
+        print(picture)
+
+
+def picture_class(browser: Browser) -> None:
+    """Have thirty learners pass one exercise after the other, and show the projector's page."""
+    server = LaunchedServer(ChatServer(0, token="a", rate=None))
+    page = browser.new_context(viewport={"width": 1600, "height": 900}).new_page()
+    page.goto(server.url.replace("?", "static/class.html?"))
+    with class_of(server.url) as tell:
+        for n, name in enumerate(LEARNERS):
+            tell(report(name, n, *EXERCISES[: 5 + n * 7 % 13]))
+    expect(page.locator("tbody tr")).to_have_count(len(LEARNERS))
+    page.screenshot(path=CLASS)
+    server.stop()
+
+
+def picture_lesson(browser: Browser) -> None:
+    """Run the first three cells of lesson 00, chat, and take the picture."""
+    with tempfile.TemporaryDirectory() as folder, jupyterlab.running(Path(folder)) as lab:
         page = browser.new_context(viewport=VIEWPORT, device_scale_factor=1.5).new_page()
         lab.open(page, "00-start-here.ipynb")
         for number in (1, 2, 3):
@@ -39,8 +69,6 @@ def main() -> None:
         shown = page.locator(".jp-CodeCell").nth(2)
         shown.screenshot(path=PICTURE)
         lab.close(page)
-        browser.close()
-    print(PICTURE)
 
 
 def chat(page: Page) -> None:

@@ -31,7 +31,7 @@ DRAWING = re.compile(r"```mermaid.*?```", re.DOTALL)
 
 PAPERS = (ROOT / "README.md", ROOT / "TEACHING.md")
 BLOCK = re.compile(r"(<!-- reckoned: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
-ROW = re.compile(r"^(\| (\d\d) \| \[[^|]*\| [^|]*\|).*", re.MULTILINE)  # of README's table
+ROW = re.compile(r"^(\| (\d\d) \| \[[^|]*\| [a-z][^|]*\|).*", re.MULTILINE)  # of README's table
 TITLE = re.compile(r"^# \d\d · (.+)", re.MULTILINE)
 TALK = 5  # minutes to speak about a lesson when all have done it
 # What a day is made of: lessons by number, and what else there is, with its minutes.
