@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.log import app_log
 from tornado.web import RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -181,6 +182,10 @@ class ChatSocket(WebSocketHandler):
         self.rooms.leave(self.room, self)
         self.gate.leave(self.address)
         self.closed.set_result(None)
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """Log an error, but not the address as Tornado does: it may hold the token."""
+        app_log.error("Uncaught exception at %s", self.request.path, exc_info=(kind, error, trace))
 
     def tell(self, frame: Message | Mapping[str, Any]) -> None:
         """Send a frame to this client alone."""

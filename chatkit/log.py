@@ -218,7 +218,7 @@ class BatchLog(Followers, ABC):
     def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
         """Number the messages and keep all of them, or none; the future is done once they are."""
         done: asyncio.Future[Doubles] = asyncio.get_running_loop().create_future()
-        if self.backlog > MAX_WAITING:
+        if messages and self.backlog > MAX_WAITING:
             done.set_exception(LogError("The log is behind: send it again in a moment."))
             return done
         self.backlog += len(messages)
@@ -280,8 +280,8 @@ class SqliteLog(BatchLog):
         """Write what waits, and close the file."""
         if self.writer:
             await self.writer
-        await self.run(self.db.close)
         self.thread.shutdown()
+        self.db.close()  # not in the thread: when a program ends, its threads take no more jobs
 
     async def span(self, room: str) -> tuple[int, int]:
         """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""

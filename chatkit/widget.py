@@ -139,6 +139,8 @@ class ChatWidget(ipywidgets.VBox):
         """Leave this room, give back what could not be sent there, and enter another."""
         before = self.client
         await before.close()
+        if self.client is not before or not self.comm:  # another choice, or the end, was faster
+            return
         for message in before.outbox.unconfirmed.values():
             self.input.give_back(message.message)
         self.enter(ChatClient(before.urls, before.name, room=room, last=SHOWN))

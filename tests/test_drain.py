@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
+from chatkit import log as chatkit_log
 from chatkit import server as chatkit_server
 from chatkit.client import ChatClient
 from chatkit.lessons.redis_server import RedisServer, free_port
@@ -99,6 +100,21 @@ async def test_what_comes_with_the_signal_is_told_to_everyone_first(
     for client in (ada, bob):
         assert [(await hear(client))["message"] for _ in kept] == kept
         assert await end_of(client) == GOING_AWAY
+
+
+async def test_what_a_log_is_behind_with_is_waited_for_too(
+    monkeypatch: pytest.MonkeyPatch, server: ChatServer, join: Join, database: Path
+):
+    monkeypatch.setattr(chatkit_log, "MAX_WAITING", 5)
+    ada = await join("Ada")
+    with locked(database):
+        for n in range(7):
+            await say(ada, f"{n}")
+        await until(lambda: server.log.backlog > 5)
+        stopping = asyncio.create_task(server.stop())
+        await until(lambda: server.rooms.draining)
+    await stopping
+    assert stored(database) == [f"{n}" for n in range(7)]
 
 
 async def test_stopping_twice_or_before_the_start_is_no_error(database: Path):

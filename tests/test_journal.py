@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httpclient import AsyncHTTPClient
+from websockets.asyncio.client import connect
 
+from chatkit.handlers import ABNORMAL, ChatSocket
 from chatkit.journal import FORMATS, LEVELS, Event, JsonLines, keep_journal, note
 from chatkit.log import LogError, MemoryLog
 from chatkit.messages import ChatkitError
 from chatkit.server import ChatServer
-from tests.conftest import Join, end_of, hear, refused, say, serving, until
+from tests.conftest import Join, end_of, hear, refused, say, serving, socket_url, until
 
 log = logging.getLogger("chatkit")
 
@@ -116,6 +118,25 @@ async def test_neither_tokens_nor_texts_are_told(lines: Lines, server: ChatServe
     assert events >= {"started", "joined", "left", "refused", "request", "stopped"}
     assert "secret" not in lines.text
     assert "words" not in lines.text
+
+
+class Faulty(ChatSocket):
+    """A socket of one's own, with a fault in it."""
+
+    def receive(self, frame: Any) -> None:
+        raise ZeroDivisionError("a fault of one's own")
+
+
+async def test_a_fault_in_a_handler_does_not_tell_the_token(caplog: pytest.LogCaptureFixture):
+    async with serving(token="secret", handler=Faulty) as server:
+        url = socket_url(server, token="secret", client="a mark of one's own")
+        async with connect(url) as client:
+            await say(client, "hello")
+            assert await end_of(client) == ABNORMAL
+    assert "Uncaught exception at /ws" in caplog.text
+    assert "a fault of one's own" in caplog.text
+    assert "secret" not in caplog.text
+    assert "mark" not in caplog.text
 
 
 class ShakyLog(MemoryLog):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
@@ -264,3 +265,10 @@ def test_links_behind_a_hub(launched: LaunchedServer, monkeypatch: pytest.Monkey
     shown = launched._repr_html_()
     assert f'href="/user/ada/proxy/{launched.port}/"' in shown
     assert "127.0.0.1" not in shown
+
+
+def test_a_program_that_just_ends_closes_its_log(tmp_path: Path):
+    code = f"from chatkit import launch; launch(0, log={f'sqlite:{tmp_path}/chat.db'!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [file.name for file in tmp_path.iterdir()] == ["chat.db"]  # else its -wal would be left

@@ -94,8 +94,8 @@ def test_a_server_that_does_not_start_is_told_of():
 
 
 def test_memory_that_grows_is_noticed_and_a_little_noise_is_not():
-    assert verdicts(grown(10 * MIB, 50 * MIB, 52 * MIB)) == [True, True, True]
-    assert verdicts(grown(10 * MIB, 50 * MIB, 53 * MIB)) == [True, False, True]
+    assert verdicts(grown(10 * MIB, 50 * MIB, 54 * MIB)) == [True, True, True]
+    assert verdicts(grown(10 * MIB, 50 * MIB, 56 * MIB)) == [True, False, True]
 
 
 def test_a_file_that_stays_open_is_noticed():

@@ -320,6 +320,28 @@ async def test_one_can_go_to_another_room(server: ChatServer, make: Make):
         await shows(chat, "here we talk of Python", "hello, Python")
 
 
+async def test_of_two_rooms_chosen_at_once_one_is_entered(server: ChatServer, make: Make):
+    chat = make(server.url, "Ada")
+    await until(chat.list, "rooms", bool)
+    browser_says(chat.list, room="python")
+    browser_says(chat.list, room="tea")
+    await becomes(lambda: members(server, "tea") == ["Ada"] and not members(server, "lobby"))
+    assert members(server, "python") == []
+    await left(chat)
+    assert not server.rooms.visitors
+
+
+async def test_who_is_closed_on_the_way_to_another_room_has_left(server: ChatServer, make: Make):
+    chat = make(server.url, "Ada")
+    await until(chat.list, "rooms", bool)
+    before = chat.client
+    moving = asyncio.create_task(chat.move("python"))
+    await left(chat)
+    await moving
+    assert chat.client is before
+    assert not server.rooms.visitors
+
+
 async def test_a_text_that_could_not_leave_does_not_go_to_another_room(make: Make):
     chat, port = await cut_off(make)
     press_enter(chat.input, "for the lobby")

@@ -40,8 +40,8 @@ LOOK = 1.0  # seconds between two looks at the server
 LOOKS = 20  # at what is being closed, in that time
 THE_END = "This is the end."
 ROWS = 10  # of the table
-GROWTH = 0.05  # share by which memory may differ between the middle and the end …
-NOISE = 2 * 2**20  # … or bytes
+GROWTH = 0.1  # share by which memory may grow from the middle to the end: it is taken in steps
+NOISE = 2 * 2**20  # bytes that are no growth
 
 
 class Sample(NamedTuple):

@@ -122,17 +122,18 @@ def row(beginning: str, number: str) -> str:
 
 def course() -> str:
     """A sentence of README.md: how long the course takes."""
-    one, two = (hours(total(part).minutes) for part in halves())
-    more = hours(sum(parts(lesson)[1].minutes for lesson in LESSONS))
+    one, two = (hours(sum(parts(lesson)[0].rounded for lesson in part)) for part in halves())
+    appendices = (parts(lesson)[1] for lesson in LESSONS)
+    more = hours(sum(appendix.rounded for appendix in appendices if appendix.code))
     return (
         f"00 to 06 are Part I, the guide: {one}. Part II is what a real chat needs beyond it: "
         f"{two}. The appendices, {more} more, are for another day.\n"
     )
 
 
-def hours(minutes: float) -> str:
-    """A time in words, to five minutes."""
-    whole, rest = divmod(STEP * round(minutes / STEP), 60)
+def hours(minutes: int) -> str:
+    """A time in words."""
+    whole, rest = divmod(minutes, 60)
     return f"{whole} hours" + (f" and {rest} minutes" if rest else "")
 
 
