@@ -2187,9 +2187,9 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "a bare except",
             (
-                '        assert refusals == ["Not so loud!"]\n'(
-                    '        assert [(await anext(ada)).message for _ in range(2)] == ["OK", "hello"]\n'
-                ),
+                '        assert refusals == ["Not so loud!"]\n'
+                "        assert [(await anext(ada)).message for _ in range(2)] == "
+                '["OK", "hello"]\n',
                 "        try:\n"
                 '            assert refusals == ["Not so loud!"]\n'
                 "        except:\n"
@@ -2399,7 +2399,8 @@ WRONG: dict[str, list[Wrong]] = {
             "swallows",
             (
                 '                    detail = f"There is no command /{command}: try /me waves."\n'(
-                    '                    raise FrameError("unknown_command", detail, frame.get("key"))\n'
+                    '                    raise FrameError("unknown_command", '
+                    'detail, frame.get("key"))\n'
                 ),
                 "                    return\n",
             ),
