@@ -2398,10 +2398,9 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "swallows",
             (
-                '                    detail = f"There is no command /{command}: try /me waves."\n'(
-                    '                    raise FrameError("unknown_command", '
-                    'detail, frame.get("key"))\n'
-                ),
+                '                    detail = f"There is no command /{command}: try /me waves."\n'
+                '                    raise FrameError("unknown_command", '
+                'detail, frame.get("key"))\n',
                 "                    return\n",
             ),
             "Expected Ada to be told what became of.*came: nothing",
