@@ -326,7 +326,7 @@ def newest(room: str, cells: Sequence[str]) -> str:
         (remainder, "some moved between the old ones"),
         (first, "a third of the rooms, or so; what came: 0"),
         (newest, "30 in west"),
-        (lambda room, cells: 0, "one of ['north', 'south'] for 'room-0'; what came: 0"),
+        (lambda room, cells: 0, "one of ['north', 'south'] for 'room-0'; what came: an int, 0"),
     ],
 )
 async def test_cells_from_which_too_many_rooms_move(answer: Any, fault: str):

@@ -62,6 +62,12 @@ def test_with_solutions_it_takes_the_cells_place(kernel: BlockingKernelClient, f
     )
 
 
+def test_a_lesson_may_have_gone_to_another_folder(kernel: BlockingKernelClient, tmp_path: Path):
+    kernel.execute_interactive(f"import os; os.chdir({str(tmp_path)!r})", timeout=LIMIT)
+    [told], _ = ask(kernel, "02-1")
+    assert told["text"] == SOLVED
+
+
 def test_outside_a_notebook_it_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

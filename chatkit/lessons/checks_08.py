@@ -18,7 +18,7 @@ from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
 from chatkit.lessons.checking import NotYetError, exercise, plain_def, returned, the_class
 from chatkit.lessons.failure_lab import RoomsOf
-from chatkit.messages import FrameError
+from chatkit.messages import FrameError, key_of
 from chatkit.room import Room, Rooms, Visitor
 from chatkit.server import ChatServer, make_app
 
@@ -72,20 +72,12 @@ async def reaches_two_alone(handler: type[ChatSocket]) -> str:
     """Ada writes to Bob; Eve is in the room, too, and another Bob in another room."""
     the_class(handler, "PrivateSocket", ChatSocket)
     plain_def(handler, "receive")
-    rooms, failures = Rooms(), []
-
-    class Watched(handler):  # type: ignore[valid-type, misc]
-        def receive(self, frame: Any) -> None:
-            try:
-                super().receive(frame)
-            except FrameError:
-                raise
-            except Exception as error:  # Tornado would print it, and hang up
-                failures.append(error)
-
-    Watched.__name__ = handler.__name__  # as its errors call it
+    rooms = Rooms()
     settings = {"rooms": rooms, "gate": Gate(), "codec": JSON}
-    async with serve(Application([("/ws", Watched, settings)])) as join:
+    async with (
+        watched(handler) as kind,
+        serve(Application([("/ws", kind, settings)])) as join,
+    ):
         wishes = (" Ada", " Bob", "Eve")  # the names that are granted are others than these
         ada, bob, eve = [await join(name=wish) for wish in wishes]
         elsewhere = await join(name="Bob", room="elsewhere")
@@ -93,11 +85,37 @@ async def reaches_two_alone(handler: type[ChatSocket]) -> str:
         heard = await heard_of(ada, {"to": "Bob", "message": SECRET, "name": "Eve"}, lines)
         again = await heard_of(ada, {"to": "Zoe", "message": SECRET}, lines)
         kept = [message.message for message in await rooms.log.read("lobby", 0, 100)]
-    if failures:
-        raise failures[0]
     check_private(heard, kept)
     check_nobody(again)
     return "Bob and Ada heard it, Eve, another room's Bob and the log did not, and Zoe is unknown."
+
+
+@asynccontextmanager
+async def watched(handler: type[ChatSocket]) -> AsyncIterator[type[ChatSocket]]:
+    """Yield a handler like a learner's; raise the first error of its `receive` at the end.
+
+    Tornado would print it, and hang up; so the client is told that its message is given up.
+    """
+    faults: list[Exception] = []
+
+    class Watched(handler):  # type: ignore[valid-type, misc]
+        def receive(self, frame: Any) -> None:
+            try:
+                super().receive(frame)
+            except FrameError:
+                raise
+            except Exception as error:
+                faults.append(error)
+                raise FrameError("broken", str(error), key_of(frame)) from error
+
+    Watched.__name__ = handler.__name__  # as its errors call it
+    try:
+        yield Watched
+    except NotYetError:
+        if not faults:
+            raise
+    if faults:
+        raise faults[0]
 
 
 def check_private(heard: list[Frames], kept: list[str]) -> None:

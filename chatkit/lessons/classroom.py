@@ -6,11 +6,11 @@ import asyncio
 import os
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from chatkit.client import ChatClient, RefusedError
+from chatkit.lessons.folder import lessons_folder
 from chatkit.lessons.slip import slip
 from chatkit.messages import ChatkitError
 from chatkit.names import tidy
@@ -68,9 +68,9 @@ class Membership(msgspec.Struct, frozen=True):
 
     def keep(self) -> None:
         """Write this to the file, whole or not at all: another lesson may be reading it."""
-        draft = Path(f"{FILE}.{os.getpid()}")
+        draft = lessons_folder() / f"{FILE}.{os.getpid()}"
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
-        draft.replace(FILE)
+        draft.replace(lessons_folder() / FILE)
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Note:
 def membership() -> Membership | None:
     """Return who the learner is in a class, if in one; raise ChatkitError if that can't be read."""
     try:
-        return msgspec.json.decode(Path(FILE).read_bytes(), type=Membership)
+        return msgspec.json.decode((lessons_folder() / FILE).read_bytes(), type=Membership)
     except FileNotFoundError:
         return None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -131,7 +131,7 @@ def known() -> Membership | None:
 
 def leave_class() -> Note:
     """Leave the class: nothing is told from now on, in no lesson of this folder."""
-    file = Path(FILE)
+    file = lessons_folder() / FILE
     joined = file.exists()
     file.unlink(missing_ok=True)
     if not joined:

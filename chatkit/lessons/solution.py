@@ -1,10 +1,10 @@
 """`solution`: puts the solution of an exercise into the cell that asks for it."""
 
-from pathlib import Path
-
 from IPython.core.getipython import get_ipython
 
-SOLUTIONS = Path("solutions")  # beside the lesson, whose folder a kernel starts in
+from chatkit.lessons.folder import lessons_folder
+
+SOLUTIONS = "solutions"  # a folder beside the lesson
 
 
 def solution(name: str) -> None:
@@ -12,7 +12,8 @@ def solution(name: str) -> None:
 
     Where there is none, say why in a sentence. Outside a notebook the solution is printed.
     """
-    file = SOLUTIONS / f"{name}.py"
+    folder = lessons_folder() / SOLUTIONS
+    file = folder / f"{name}.py"
     if file.is_file():
         code = file.read_text(encoding="utf-8").rstrip("\n")
         shell = get_ipython()
@@ -20,7 +21,7 @@ def solution(name: str) -> None:
             print(code)
         else:
             shell.set_next_input(code, replace=True)
-    elif SOLUTIONS.is_dir():
+    elif folder.is_dir():
         print(f"There is no solution {name}: an exercise's name stands in its first line.")
     else:
         print(

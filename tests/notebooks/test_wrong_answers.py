@@ -26,15 +26,18 @@ BUILT = {
     "01": "Echo Opcode apply_mask Frame read_frame read_frames",
     "02": "Callbacks",
     "10": "Naive FrameOnce Gatherer OneWrite",
+    "12": "Said",
 }
 ALREADY = {
     "01": "gone, calls = asyncio.Event(), []",
     "03": "from chatkit.server import ChatServer, make_app",
     "05": "from chatkit.widget import ChatWidget, MessageList",
-    "07": "from chatkit.handlers import ChatSocket\nfrom chatkit.messages import key_of",
+    "07": "from chatkit.gate import Gate\nfrom chatkit.handlers import ChatSocket\n"
+    "from chatkit.messages import key_of",
     "08": "from chatkit.names import looks\nfrom chatkit.room import Room",
     "09": "from chatkit.client import ChatClient\nfrom chatkit.log import MemoryLog\n"
     "from chatkit.room import Room",
+    "12": 'BOARD = "export default { render() {} }"',
 }
 
 CLOSED = 10.0  # seconds: Tornado cuts a line after five if the other end says no goodbye
@@ -49,12 +52,22 @@ def cells(lesson: str) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def written(lesson: str) -> list[str]:
+    """The modules that a lesson's cells write to files."""
+    return re.findall(r"^%%writefile (\w+)\.py", "\n".join(cells(lesson)), re.MULTILINE)
+
+
 @cache
 def earlier_cells(lesson: str) -> str:
     """The imports of a lesson's cells, and what they build that its exercises need."""
     sources = [s for s in cells(lesson) if not s.startswith(("# Exercise", "%", "!"))]
     statements = [node for source in sources for node in ast.parse(source, mode="exec").body]
-    imports = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [
+        node
+        for node in statements
+        if isinstance(node, ast.Import)
+        or (isinstance(node, ast.ImportFrom) and node.module not in written(lesson))
+    ]
     built = BUILT.get(lesson, "").split()
     found = [node for node in statements if getattr(node, "name", "") in built]
     return "\n".join([*map(ast.unparse, [*imports, *found]), ALREADY.get(lesson, "")])

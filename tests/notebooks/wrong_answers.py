@@ -1450,7 +1450,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "looked up by name",
             ("[visitor for visitor, name in members.items() if name == to]", "[members[to]]"),
-            "raised KeyError in line 10,.*'Bob'",
+            "raised KeyError in line 11,.*'Bob'",
         ),
         Wrong(
             "dumps twice",
@@ -2121,5 +2121,342 @@ WRONG: dict[str, list[Wrong]] = {
             ("await asyncio.sleep(0.05)", "__import__('time').sleep(0.5)"),
             "Your code held up everybody while it slept",
         ),
+    ],
+    "12-1": [
+        Wrong(
+            "the stub",
+            (
+                'for text in ("GO AWAY", "OK", "hello"):\n            await ada.send(text)',
+                'await ada.send("GO AWAY")',
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "the stub, unmended",
+            (
+                "async def test_polite(url):\n"
+                '    async with ChatClient(url, "Ada") as ada:\n'
+                "        refusals = []\n"
+                "        ada.on_error(refusals.append)\n"
+                '        await ada.send("GO AWAY")\n'
+                "        await ada.confirmed()\n"
+                '        assert refusals == ["Not so loud!"]\n'
+            ),
+            "X",
+        ),
+        Wrong(
+            "sleeps",
+            (
+                "await ada.confirmed()",
+                "await asyncio.sleep(0.3)",
+            ),
+            "X",
+        ),
+        Wrong("time.sleep", ("await ada.confirmed()", "time.sleep(0.4)"), "X"),
+        Wrong(
+            "asserts nothing",
+            (
+                "async def test_polite(url):\n"
+                '    async with ChatClient(url, "Ada") as ada:\n'
+                '        for text in ("GO AWAY", "OK", "hello"):\n'
+                "            await ada.send(text)\n"
+                "        await ada.confirmed()\n"
+            ),
+            "X",
+        ),
+        Wrong("returns instead", ("assert refusals", "return refusals"), "X"),
+        Wrong("no await", ("await ada.send", "ada.send"), "X"),
+        Wrong("no await of confirmed", ("await ada.confirmed", "ada.confirmed"), "X"),
+        Wrong(
+            "a bare except",
+            (
+                '        assert refusals == ["Not so loud!"]\n'
+                '        assert [(await anext(ada)).message for _ in range(2)] == ["OK", "hello"]\n',
+                "        try:\n"
+                '            assert refusals == ["Not so loud!"]\n'
+                "        except:\n"
+                "            pass\n",
+            ),
+            "X",
+        ),
+        Wrong("no OK", ('"OK", ', ""), "X"),
+        Wrong("OK to be refused", ('["Not so loud!"]', '["Not so loud!"] * 2'), "X"),
+        Wrong("a plain def", "def test_polite(url):\n    assert True", "X"),
+        Wrong("called", "test_polite = None is None", "X"),
+    ],
+    "12-2": [
+        Wrong("no timeout", (", request_timeout=1", ""), "X", patience=0.3),
+        Wrong(
+            "nothing is caught",
+            (
+                "async def healthy(url):\n"
+                '    answer = await AsyncHTTPClient().fetch(url + "healthz", request_timeout=1)\n'
+                "    return answer.code == 200\n"
+            ),
+            "X",
+        ),
+        Wrong(
+            "a bare except, True",
+            ("except Exception:\n        return False", "except:\n        return True"),
+            "X",
+        ),
+        Wrong("None for False", ("return False", "pass"), "X"),
+        Wrong("no return", ("    return True\n", ""), "X"),
+        Wrong("only 503 is caught", ("except Exception", "except HTTPClientError"), "X"),
+        Wrong(
+            "raise_error=False", ("request_timeout=1", "request_timeout=1, raise_error=False"), "X"
+        ),
+        Wrong("ws", ('url + "healthz"', 'url.replace("http", "ws") + "healthz"'), "X"),
+        Wrong("no await", ("await ", ""), "X"),
+        Wrong(
+            "a plain def",
+            (
+                "async def healthy(url):\n    try:\n        await ",
+                "def healthy(url):\n    try:\n        ",
+            ),
+            "X",
+        ),
+        Wrong(
+            "requests",
+            "import urllib.request\n\n\nasync def healthy(url):\n    try:\n        return urllib.request.urlopen(url + 'healthz').status == 200\n    except OSError:\n        return False\n",
+            "X",
+            patience=0.3,
+        ),
+        Wrong("its status", ("return True", 'return "ok"'), "X"),
+    ],
+    "12-3": [
+        Wrong(
+            "the stub",
+            (
+                "def make_host(client):\n"
+                "    async def greet(event):\n"
+                '        if event["event"] == "joined":\n'
+                '            await client.send("Welcome!")\n'
+                "\n"
+                "    client.on_event(greet)\n"
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("greets twice", (' and event["name"] not in greeted', ""), "X"),
+        Wrong(
+            "the first alone", ('event["name"] not in greeted', "not greeted"), "X", patience=0.3
+        ),
+        Wrong(
+            "at every event",
+            ('event["event"] == "joined" and event["name"] not in', 'event["name"] not in'),
+            "X",
+        ),
+        Wrong(
+            "greets who speaks, itself too",
+            (
+                '        if message.message == "!who":\n',
+                "        if message.name not in greeted:\n"
+                "            greeted.add(message.name)\n"
+                '            await client.send(f"Welcome, {message.name}!")\n'
+                '        if message.message == "!who":\n',
+            ),
+            "X",
+        ),
+        Wrong(
+            "everything with !who", ('message.message == "!who"', '"!who" in message.message'), "X"
+        ),
+        Wrong("no await", ("await client.send(f", "client.send(f"), "X", patience=0.3),
+        Wrong("no await in a plain def", ("async def greet", "def greet"), "X"),
+        Wrong(
+            "not sorted",
+            ('", ".join(sorted(client.members))', 'f"{client.members}"'),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("not registered", ("    client.on_event(greet)\n", ""), "X", patience=0.3),
+        Wrong("called", ("on_event(greet)", "on_event(greet())"), "X"),
+        Wrong("a message is text", ("message.message == ", "message == "), "X", patience=0.3),
+    ],
+    "12-4": [
+        Wrong("loses the key", ("{**frame, ", "{"), "X", patience=0.3),
+        Wrong(
+            "the text alone",
+            ('{**frame, "message": f"* {name} {words} *"}', 'f"* {name} {words} *"'),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "swallows",
+            (
+                '                    detail = f"There is no command /{command}: try /me waves."\n'
+                '                    raise FrameError("unknown_command", detail, frame.get("key"))\n',
+                "                    return\n",
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("an error without the key", (', frame.get("key")', ""), "X", patience=0.3),
+        Wrong(
+            "tells the room of the mistake",
+            (
+                'raise FrameError("unknown_command", detail, frame.get("key"))',
+                'return super().receive({**frame, "message": detail})',
+            ),
+            "X",
+        ),
+        Wrong("a slash anywhere", ('text.startswith("/")', '"/" in text'), "X"),
+        Wrong("async", ("def receive", "async def receive"), "X"),
+        Wrong(
+            "no else",
+            ("            case _:\n                super().receive(frame)\n", ""),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("does not name it", ("There is no command /{command}", "What"), "X"),
+        Wrong("the visitor's name", ("self.room.members[self]", "self.name"), "X"),
+        Wrong(
+            "an object",
+            "class Commands(ChatSocket):\n    pass\n\n\nCommands = ChatSocket.__name__",
+            "X",
+        ),
+    ],
+    "12-5": [
+        Wrong(
+            "the stub",
+            (
+                "class Whispers(ChatSocket):\n"
+                "    def receive(self, frame):\n"
+                "        match frame:\n"
+                '            case {"message": str(text)} if text.startswith("@"):\n'
+                '                name, key = self.room.members[self], frame.get("key")\n'
+                "                self.tell(Message(text, name=name, time=time.time(), key=key))\n"
+                "            case _:\n"
+                "                super().receive(frame)\n"
+            ),
+            "X",
+        ),
+        Wrong(
+            "appends to the log",
+            (
+                "                for visitor in {self, *found}:\n"
+                "                    visitor.tell(private)\n",
+                "                super().receive(frame)\n",
+            ),
+            "X",
+        ),
+        Wrong("forgets the sender", ("{self, *found}", "found"), "X", patience=0.3),
+        Wrong("to all", ("{self, *found}", "members"), "X"),
+        Wrong("no key", ("time=time.time(), key=key", "time=time.time()"), "X", patience=0.3),
+        Wrong("an error without the key", ('here.", key)', 'here.")'), "X", patience=0.3),
+        Wrong(
+            "no error",
+            ('raise FrameError("nobody", f"There is no {to} here.", key)', "found = []"),
+            "X",
+        ),
+        Wrong("the other's name", ("name=members[self]", "name=to"), "X"),
+        Wrong(
+            "members by name",
+            ("[visitor for visitor, name in members.items() if name == to]", "[members[to]]"),
+            "X",
+        ),
+        Wrong("an @ anywhere", ('text.startswith("@")', '"@" in text'), "X"),
+        Wrong("await", ("visitor.tell(private)", "await visitor.tell(private)"), "X"),
+        Wrong("text to tell", ("visitor.tell(private)", "visitor.tell(text)"), "X", patience=0.3),
+    ],
+    "12-6": [
+        Wrong(
+            "append",
+            ("self.strokes = [*self.strokes, stroke]", "self.strokes.append(stroke)"),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "json.loads of all",
+            (
+                "        try:\n"
+                "            stroke = msgspec.json.decode(message.message, type=Said).stroke\n"
+                "        except msgspec.DecodeError:  # somebody chats\n"
+                "            return\n",
+                '        stroke = json.loads(message.message)["stroke"]\n',
+            ),
+            "X",
+        ),
+        Wrong(
+            "JSON alone is caught",
+            (
+                "            stroke = msgspec.json.decode(message.message, type=Said).stroke\n"
+                "        except msgspec.DecodeError:  # somebody chats\n",
+                '            stroke = json.loads(message.message)["stroke"]\n'
+                "        except json.JSONDecodeError:\n",
+            ),
+            "X",
+        ),
+        Wrong(
+            "any stroke will do",
+            (
+                "            stroke = msgspec.json.decode(message.message, type=Said).stroke\n"
+                "        except msgspec.DecodeError:  # somebody chats\n",
+                '            stroke = json.loads(message.message)["stroke"]\n'
+                "        except (ValueError, TypeError, KeyError):\n",
+            ),
+            "X",
+        ),
+        Wrong(
+            "drawn twice",
+            (
+                "        text = json",
+                '        self.strokes = [*self.strokes, content["stroke"]]\n        text = json',
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "not as text",
+            ('json.dumps({"stroke": content["stroke"]})', '{"stroke": content["stroke"]}'),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "no await",
+            (
+                "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
+                "self.client.send(text)",
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "asyncio.run",
+            (
+                "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
+                "asyncio.run(self.client.send(text))",
+            ),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("async receive", ("def receive", "async def receive"), "X"),
+        Wrong(
+            "the stroke alone",
+            ('json.dumps({"stroke": content["stroke"]})', 'json.dumps(content["stroke"])'),
+            "X",
+            patience=0.3,
+        ),
+        Wrong("replaces", ("[*self.strokes, stroke]", "[stroke]"), "X", patience=0.3),
+        Wrong("the whole frame", ("type=Said).stroke", "type=Said)"), "X", patience=0.3),
+    ],
+    "12-7": [
+        Wrong("echo without end", ("            if message.name != here.name:\n    ", ""), "X"),
+        Wrong("only one way", ("    carry(other, one)\n", ""), "X", patience=0.3),
+        Wrong("the other side's name", ("!= here.name", "!= there.name"), "X"),
+        Wrong("no name", ('f"{message.name}: {message.message}"', "message.message"), "X"),
+        Wrong("no await", ("await there", "there"), "X", patience=0.3),
+        Wrong("back to where it was said", ("await there", "await here"), "X", patience=0.3),
+        Wrong(
+            "the message itself",
+            ('f"{message.name}: {message.message}"', "message"),
+            "X",
+            patience=0.3,
+        ),
+        Wrong(
+            "both names the same", ("message.name != here.name", 'message.name != "bridge"'), "X"
+        ),
+        Wrong("not registered", ("        here.on_message(across)\n", ""), "X", patience=0.3),
     ],
 }
