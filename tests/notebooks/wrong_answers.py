@@ -2126,15 +2126,6 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "the stub",
             (
-                'for text in ("GO AWAY", "OK", "hello"):\n            await ada.send(text)',
-                'await ada.send("GO AWAY")',
-            ),
-            "X",
-            patience=0.3,
-        ),
-        Wrong(
-            "the stub, unmended",
-            (
                 "async def test_polite(url):\n"
                 '    async with ChatClient(url, "Ada") as ada:\n'
                 "        refusals = []\n"
@@ -2143,7 +2134,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "        await ada.confirmed()\n"
                 '        assert refusals == ["Not so loud!"]\n'
             ),
-            "X",
+            "Expected a failure.*refuses an OK.*came: a pass",
         ),
         Wrong(
             "sleeps",
@@ -2151,9 +2142,16 @@ WRONG: dict[str, list[Wrong]] = {
                 "await ada.confirmed()",
                 "await asyncio.sleep(0.3)",
             ),
-            "X",
+            "Expected a pass.*is slow: wait for an event.*came: AssertionError",
         ),
-        Wrong("time.sleep", ("await ada.confirmed()", "time.sleep(0.4)"), "X"),
+        Wrong(
+            "time.sleep",
+            ("await ada.confirmed()", "time.sleep(0.4)"),
+            (
+                "Expected a pass for a handler that doe.*came: AssertionError.*Your "
+                "code held up everybody while it slept"
+            ),
+        ),
         Wrong(
             "asserts nothing",
             (
@@ -2163,30 +2161,65 @@ WRONG: dict[str, list[Wrong]] = {
                 "            await ada.send(text)\n"
                 "        await ada.confirmed()\n"
             ),
-            "X",
+            "Expected a failure.*lets shouting through.*came: a pass",
         ),
-        Wrong("returns instead", ("assert refusals", "return refusals"), "X"),
-        Wrong("no await", ("await ada.send", "ada.send"), "X"),
-        Wrong("no await of confirmed", ("await ada.confirmed", "ada.confirmed"), "X"),
+        Wrong(
+            "returns instead",
+            ("assert refusals", "return refusals"),
+            "Expected a failure for a handler that .*came: a pass",
+        ),
+        Wrong(
+            "no await",
+            ("await ada.send", "ada.send"),
+            (
+                r"Expected a pass for a handler that doe.*came: AssertionError.*Your "
+                r"code made a coroutine, `ChatClient\.send`"
+            ),
+        ),
+        Wrong(
+            "no await of confirmed",
+            ("await ada.confirmed", "ada.confirmed"),
+            (
+                r"Expected a pass for a handler that doe.*came: AssertionError.*Your "
+                r"code made a coroutine, `ChatClient\.confirmed`"
+            ),
+        ),
         Wrong(
             "a bare except",
             (
                 '        assert refusals == ["Not so loud!"]\n'
-                '        assert [(await anext(ada)).message for _ in range(2)] == ["OK", "hello"]\n',
+                "        assert [(await anext(ada)).message for _ in range(2)] == "
+                '["OK", "hello"]\n',
                 "        try:\n"
                 '            assert refusals == ["Not so loud!"]\n'
                 "        except:\n"
                 "            pass\n",
             ),
-            "X",
+            "Expected a failure for a handler that .*came: a pass.*The `except` in line 11 hides",
         ),
-        Wrong("no OK", ('"OK", ', ""), "X"),
-        Wrong("OK to be refused", ('["Not so loud!"]', '["Not so loud!"] * 2'), "X"),
-        Wrong("a plain def", "def test_polite(url):\n    assert True", "X"),
-        Wrong("called", "test_polite = None is None", "X"),
+        Wrong(
+            "OK to be refused",
+            ('["Not so loud!"]', '["Not so loud!"] * 2'),
+            "Expected a pass for a handler that doe.*came: AssertionError",
+        ),
+        Wrong(
+            "a plain def",
+            "def test_polite(url):\n    assert True",
+            "Expected an `async def test_polite`.*came: a plain `def`",
+        ),
+        Wrong(
+            "called",
+            "test_polite = None is None",
+            "Expected the function test_polite itse.*came: True",
+        ),
     ],
     "12-2": [
-        Wrong("no timeout", (", request_timeout=1", ""), "X", patience=0.3),
+        Wrong(
+            "no timeout",
+            (", request_timeout=1", ""),
+            r"Expected False for a server that takes.*came: no answer within 0\.3 seconds",
+            patience=0.3,
+        ),
         Wrong(
             "nothing is caught",
             (
@@ -2194,36 +2227,78 @@ WRONG: dict[str, list[Wrong]] = {
                 '    answer = await AsyncHTTPClient().fetch(url + "healthz", request_timeout=1)\n'
                 "    return answer.code == 200\n"
             ),
-            "X",
+            (
+                "Expected False for a server that is ab.*came: HTTPClientError: HTTP "
+                "503: Service Unavailable"
+            ),
         ),
         Wrong(
             "a bare except, True",
             ("except Exception:\n        return False", "except:\n        return True"),
-            "X",
+            "Expected False for a server that is ab.*came: True.*The `except` in line 8 hides",
         ),
-        Wrong("None for False", ("return False", "pass"), "X"),
-        Wrong("no return", ("    return True\n", ""), "X"),
-        Wrong("only 503 is caught", ("except Exception", "except HTTPClientError"), "X"),
         Wrong(
-            "raise_error=False", ("request_timeout=1", "request_timeout=1, raise_error=False"), "X"
+            "None for False",
+            ("return False", "pass"),
+            "Expected False for a server that is ab.*came: True.*The `except` in line 8 hides",
         ),
-        Wrong("ws", ('url + "healthz"', 'url.replace("http", "ws") + "healthz"'), "X"),
-        Wrong("no await", ("await ", ""), "X"),
+        Wrong(
+            "no return",
+            ("    return True\n", ""),
+            (
+                r"Expected True for a server that is wel.*came: nothing: a `return` is "
+                r"missing \(`print` only shows\)"
+            ),
+        ),
+        Wrong(
+            "only 503 is caught",
+            (
+                'try:\n        await AsyncHTTPClient().fetch(url + "healthz", request_timeout=1)\n'
+                "    except Exception",
+                "from tornado.httpclient import HTTPClientError\n\n    try:\n"
+                '        await AsyncHTTPClient().fetch(url + "healthz", request_timeout=1)\n'
+                "    except HTTPClientError",
+            ),
+            (
+                r"Expected False for a server that is de.*came: ConnectionRefusedError: "
+                r"\[Errno 111\] Connection refused"
+            ),
+        ),
+        Wrong(
+            "raise_error=False",
+            ("request_timeout=1", "request_timeout=1, raise_error=False"),
+            "Expected False for a server that is ab.*came: True",
+        ),
+        Wrong(
+            "ws",
+            ('url + "healthz"', 'url.replace("http", "ws") + "healthz"'),
+            "Expected True for a server that is wel.*came: False",
+        ),
+        Wrong("no await", ("await ", ""), "Expected False for a server that is ab.*came: True"),
         Wrong(
             "a plain def",
             (
                 "async def healthy(url):\n    try:\n        await ",
                 "def healthy(url):\n    try:\n        ",
             ),
-            "X",
+            "Expected an `async def healthy`.*came: a plain `def`",
         ),
         Wrong(
-            "requests",
-            "import urllib.request\n\n\nasync def healthy(url):\n    try:\n        return urllib.request.urlopen(url + 'healthz').status == 200\n    except OSError:\n        return False\n",
-            "X",
+            "urlopen",
+            (
+                "import urllib.request\n"
+                "\n\nasync def healthy(url):\n"
+                "    try:\n        return urllib.request.urlopen(url + 'healthz').status == 200\n"
+                "    except OSError:\n        return False\n"
+            ),
+            "Expected True for a server that is wel.*came: False",
             patience=0.3,
         ),
-        Wrong("its status", ("return True", 'return "ok"'), "X"),
+        Wrong(
+            "its status",
+            ("return True", 'return "ok"'),
+            "Expected True for a server that is wel.*came: a str, 'ok'",
+        ),
     ],
     "12-3": [
         Wrong(
@@ -2236,17 +2311,24 @@ WRONG: dict[str, list[Wrong]] = {
                 "\n"
                 "    client.on_event(greet)\n"
             ),
-            "X",
+            r"Expected 'Welcome, Grace!' when Grace .*came: \['Welcome!', 'Welcome!', 'Welcome!'\]",
             patience=0.3,
         ),
-        Wrong("greets twice", (' and event["name"] not in greeted', ""), "X"),
         Wrong(
-            "the first alone", ('event["name"] not in greeted', "not greeted"), "X", patience=0.3
+            "greets twice",
+            (' and event["name"] not in greeted', ""),
+            "Expected one welcome, though Grace cam.*came: 2",
+        ),
+        Wrong(
+            "the first alone",
+            ('event["name"] not in greeted', "not greeted"),
+            r"Expected 'Welcome, Bob!' when Bob come.*came: \['Welcome, Grace!', 'Ada, host'\]",
+            patience=0.3,
         ),
         Wrong(
             "at every event",
             ('event["event"] == "joined" and event["name"] not in', 'event["name"] not in'),
-            "X",
+            r"Expected besides the welcomes only 'Ad.*came: \['Welcome, Ada!', 'Ada, host'\]",
         ),
         Wrong(
             "greets who speaks, itself too",
@@ -2257,64 +2339,121 @@ WRONG: dict[str, list[Wrong]] = {
                 '            await client.send(f"Welcome, {message.name}!")\n'
                 '        if message.message == "!who":\n',
             ),
-            "X",
+            (
+                r"Expected besides the welcomes only 'Ad.*came: \['Welcome, host!', "
+                r"'Welcome, Ada!', 'Ada, host'\]"
+            ),
         ),
         Wrong(
-            "everything with !who", ('message.message == "!who"', '"!who" in message.message'), "X"
+            "everything with !who",
+            ('message.message == "!who"', '"!who" in message.message'),
+            r"Expected besides the welcomes only 'Ad.*came: \['Ada, host', 'Ada, host'\]",
         ),
-        Wrong("no await", ("await client.send(f", "client.send(f"), "X", patience=0.3),
-        Wrong("no await in a plain def", ("async def greet", "def greet"), "X"),
+        Wrong(
+            "no await",
+            ("await client.send(f", "client.send(f"),
+            (
+                r"Expected 'Welcome, Grace!' when Grace .*came: \['Ada, host'\].*Your "
+                r"code made a coroutine, `ChatClient\.send`"
+            ),
+            patience=0.3,
+        ),
         Wrong(
             "not sorted",
             ('", ".join(sorted(client.members))', 'f"{client.members}"'),
-            "X",
+            r"""Expected besides the welcomes only 'Ad.*came: \["\['host', 'Ada'\]"\]""",
             patience=0.3,
         ),
-        Wrong("not registered", ("    client.on_event(greet)\n", ""), "X", patience=0.3),
-        Wrong("called", ("on_event(greet)", "on_event(greet())"), "X"),
-        Wrong("a message is text", ("message.message == ", "message == "), "X", patience=0.3),
+        Wrong(
+            "not registered",
+            ("    client.on_event(greet)\n", ""),
+            r"Expected 'Welcome, Grace!' when Grace .*came: \['Ada, host'\]",
+            patience=0.3,
+        ),
+        Wrong(
+            "called",
+            ("on_event(greet)", "on_event(greet())"),
+            r"raised TypeError in line 14,.*make_host\.<locals>\.greet\(\) missing 1 required",
+        ),
+        Wrong(
+            "a message is text",
+            ("message.message == ", "message == "),
+            "Expected besides the welcomes only 'Ad.*came: nothing",
+            patience=0.3,
+        ),
     ],
     "12-4": [
-        Wrong("loses the key", ("{**frame, ", "{"), "X", patience=0.3),
+        Wrong(
+            "loses the key",
+            ("{**frame, ", "{"),
+            "Expected Ada to be told what became of.*came: an answer without the key",
+            patience=0.3,
+        ),
         Wrong(
             "the text alone",
             ('{**frame, "message": f"* {name} {words} *"}', 'f"* {name} {words} *"'),
-            "X",
+            "Expected Ada to be told what became of.*came: an answer without the key",
             patience=0.3,
         ),
         Wrong(
             "swallows",
             (
                 '                    detail = f"There is no command /{command}: try /me waves."\n'
-                '                    raise FrameError("unknown_command", detail, frame.get("key"))\n',
+                '                    raise FrameError("unknown_command", '
+                'detail, frame.get("key"))\n',
                 "                    return\n",
             ),
-            "X",
+            "Expected Ada to be told what became of.*came: nothing",
             patience=0.3,
         ),
-        Wrong("an error without the key", (', frame.get("key")', ""), "X", patience=0.3),
+        Wrong(
+            "an error without the key",
+            (', frame.get("key")', ""),
+            "Expected Ada to be told what became of.*came: an answer without the key",
+            patience=0.3,
+        ),
         Wrong(
             "tells the room of the mistake",
             (
                 'raise FrameError("unknown_command", detail, frame.get("key"))',
                 'return super().receive({**frame, "message": detail})',
             ),
-            "X",
+            (
+                r"Expected all to hear \['hello', '\* Ada .*came: \['hello', '\* Ada "
+                r"waves \*', 'There is no command /dance: try"
+            ),
         ),
-        Wrong("a slash anywhere", ('text.startswith("/")', '"/" in text'), "X"),
-        Wrong("async", ("def receive", "async def receive"), "X"),
+        Wrong(
+            "a slash anywhere",
+            ('text.startswith("/")', '"/" in text'),
+            r"Expected all to hear \['hello', '\* Ada .*came: \['hello', '\* Ada waves \*'\]",
+            patience=0.3,
+        ),
+        Wrong(
+            "async",
+            ("def receive", "async def receive"),
+            "Expected a plain `def receive`: it is .*came: an `async def`",
+        ),
         Wrong(
             "no else",
             ("            case _:\n                super().receive(frame)\n", ""),
-            "X",
+            "Expected Ada to be told what became of.*came: nothing",
             patience=0.3,
         ),
-        Wrong("does not name it", ("There is no command /{command}", "What"), "X"),
-        Wrong("the visitor's name", ("self.room.members[self]", "self.name"), "X"),
+        Wrong(
+            "does not name it",
+            ("There is no command /{command}", "What"),
+            r"Expected one error for Ada that names .*came: \['What: try /me waves\.'\]",
+        ),
+        Wrong(
+            "the visitor's name",
+            ("self.room.members[self]", "self.name"),
+            r"raised AttributeError in line 10,.*'Commands' object has no attribute 'name'\.",
+        ),
         Wrong(
             "an object",
             "class Commands(ChatSocket):\n    pass\n\n\nCommands = ChatSocket.__name__",
-            "X",
+            "Expected the class Commands, made from.*came: a str, not a class",
         ),
     ],
     "12-5": [
@@ -2330,7 +2469,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "            case _:\n"
                 "                super().receive(frame)\n"
             ),
-            "X",
+            "Expected Bob to hear the whisper once.*came: 0 times",
         ),
         Wrong(
             "appends to the log",
@@ -2339,32 +2478,73 @@ WRONG: dict[str, list[Wrong]] = {
                 "                    visitor.tell(private)\n",
                 "                super().receive(frame)\n",
             ),
-            "X",
+            (
+                r"Expected Eve to hear \['hello', 'mail m.*came: \['hello', '@Bob the "
+                r"key is under the mat', 'mail me: ada@Bob"
+            ),
         ),
-        Wrong("forgets the sender", ("{self, *found}", "found"), "X", patience=0.3),
-        Wrong("to all", ("{self, *found}", "members"), "X"),
-        Wrong("no key", ("time=time.time(), key=key", "time=time.time()"), "X", patience=0.3),
-        Wrong("an error without the key", ('here.", key)', 'here.")'), "X", patience=0.3),
+        Wrong(
+            "forgets the sender",
+            ("{self, *found}", "found"),
+            "Expected Ada to be told what became of.*came: nothing",
+            patience=0.3,
+        ),
+        Wrong(
+            "to all",
+            ("{self, *found}", "members"),
+            (
+                r"Expected Eve to hear \['hello', 'mail m.*came: \['hello', '@Bob the "
+                r"key is under the mat', 'mail me: ada@Bob"
+            ),
+        ),
+        Wrong(
+            "no key",
+            ("time=time.time(), key=key", "time=time.time()"),
+            "Expected Ada to be told what became of.*came: an answer without the key",
+            patience=0.3,
+        ),
+        Wrong(
+            "an error without the key",
+            ('here.", key)', 'here.")'),
+            "Expected Ada to be told what became of.*came: an answer without the key",
+            patience=0.3,
+        ),
         Wrong(
             "no error",
             ('raise FrameError("nobody", f"There is no {to} here.", key)', "found = []"),
-            "X",
+            "Expected one error for Ada: there is n.*came: nothing",
         ),
-        Wrong("the other's name", ("name=members[self]", "name=to"), "X"),
+        Wrong(
+            "the other's name",
+            ("name=members[self]", "name=to"),
+            "Expected Ada's name on her whisper.*came: 'Bob'",
+        ),
         Wrong(
             "members by name",
             ("[visitor for visitor, name in members.items() if name == to]", "[members[to]]"),
-            "X",
+            r"raised KeyError in line 8,.*'Bob'\.",
         ),
-        Wrong("an @ anywhere", ('text.startswith("@")', '"@" in text'), "X"),
-        Wrong("await", ("visitor.tell(private)", "await visitor.tell(private)"), "X"),
-        Wrong("text to tell", ("visitor.tell(private)", "visitor.tell(text)"), "X", patience=0.3),
+        Wrong(
+            "an @ anywhere",
+            ('text.startswith("@")', '"@" in text'),
+            r"Expected Eve to hear \['hello', 'mail m.*came: \['hello'\]",
+            patience=0.3,
+        ),
+        Wrong(
+            "text to tell",
+            ("visitor.tell(private)", "visitor.tell(text)"),
+            "Expected Ada to be told what became of.*came: an answer without the key",
+            patience=0.3,
+        ),
     ],
     "12-6": [
         Wrong(
             "append",
             ("self.strokes = [*self.strokes, stroke]", "self.strokes.append(stroke)"),
-            "X",
+            (
+                "Expected the browser to be told of eac.*came: strokes is still the "
+                "same list: `append` tells nobody, a new"
+            ),
             patience=0.3,
         ),
         Wrong(
@@ -2376,7 +2556,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "            return\n",
                 '        stroke = json.loads(message.message)["stroke"]\n',
             ),
-            "X",
+            r"raised JSONDecodeError in line 18,.*Expecting value: line 1 column 1 \(char 0\)\.",
         ),
         Wrong(
             "JSON alone is caught",
@@ -2386,7 +2566,7 @@ WRONG: dict[str, list[Wrong]] = {
                 '            stroke = json.loads(message.message)["stroke"]\n'
                 "        except json.JSONDecodeError:\n",
             ),
-            "X",
+            "raised TypeError in line 19,.*list indices must be integers or slices, not ",
         ),
         Wrong(
             "any stroke will do",
@@ -2396,7 +2576,11 @@ WRONG: dict[str, list[Wrong]] = {
                 '            stroke = json.loads(message.message)["stroke"]\n'
                 "        except (ValueError, TypeError, KeyError):\n",
             ),
-            "X",
+            (
+                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: \[\[\[1, "
+                r'2\], \[3, 4\]\], \[\[5, 6\], \[7, 8\], \[9, 10\]\], "meow", \[\["a",'
+            ),
+            patience=0.3,
         ),
         Wrong(
             "drawn twice",
@@ -2404,13 +2588,16 @@ WRONG: dict[str, list[Wrong]] = {
                 "        text = json",
                 '        self.strokes = [*self.strokes, content["stroke"]]\n        text = json',
             ),
-            "X",
+            (
+                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: \[\[\[1, "
+                r"2\], \[3, 4\]\], \[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[7, 8\], \[9, 10"
+            ),
             patience=0.3,
         ),
         Wrong(
             "not as text",
             ('json.dumps({"stroke": content["stroke"]})', '{"stroke": content["stroke"]}'),
-            "X",
+            r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: nothing",
             patience=0.3,
         ),
         Wrong(
@@ -2419,7 +2606,10 @@ WRONG: dict[str, list[Wrong]] = {
                 "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
                 "self.client.send(text)",
             ),
-            "X",
+            (
+                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: "
+                r"nothing.*Your code made a coroutine, `ChatClient\.send`"
+            ),
             patience=0.3,
         ),
         Wrong(
@@ -2428,35 +2618,98 @@ WRONG: dict[str, list[Wrong]] = {
                 "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
                 "asyncio.run(self.client.send(text))",
             ),
-            "X",
+            r"raised RuntimeError in line 15,.*asyncio\.run\(\) cannot be called from a running",
             patience=0.3,
         ),
-        Wrong("async receive", ("def receive", "async def receive"), "X"),
+        Wrong(
+            "async receive",
+            ("def receive", "async def receive"),
+            "Expected a plain `def receive`: it is .*came: an `async def`",
+        ),
         Wrong(
             "the stroke alone",
             ('json.dumps({"stroke": content["stroke"]})', 'json.dumps(content["stroke"])'),
-            "X",
+            r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: nothing",
             patience=0.3,
         ),
-        Wrong("replaces", ("[*self.strokes, stroke]", "[stroke]"), "X", patience=0.3),
-        Wrong("the whole frame", ("type=Said).stroke", "type=Said)"), "X", patience=0.3),
+        Wrong(
+            "replaces",
+            ("[*self.strokes, stroke]", "[stroke]"),
+            (
+                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: \[\[\[5, "
+                r"6\], \[7, 8\], \[9, 10\]\]\]"
+            ),
+            patience=0.3,
+        ),
+        Wrong(
+            "the whole frame",
+            ("type=Said).stroke", "type=Said)"),
+            r"raised TypeError in line 22,.*Object of type Said is not JSON serializable\.",
+            patience=0.3,
+        ),
     ],
     "12-7": [
-        Wrong("echo without end", ("            if message.name != here.name:\n    ", ""), "X"),
-        Wrong("only one way", ("    carry(other, one)\n", ""), "X", patience=0.3),
-        Wrong("the other side's name", ("!= here.name", "!= there.name"), "X"),
-        Wrong("no name", ('f"{message.name}: {message.message}"', "message.message"), "X"),
-        Wrong("no await", ("await there", "there"), "X", patience=0.3),
-        Wrong("back to where it was said", ("await there", "await here"), "X", patience=0.3),
+        Wrong(
+            "echo without end",
+            ("            if message.name != here.name:\n    ", ""),
+            r"Expected \['anybody south\?', 'Bob: yes,.*messages, an echo without end",
+            patience=0.3,
+        ),
+        Wrong(
+            "only one way",
+            ("    carry(other, one)\n", ""),
+            r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody south\?'\]",
+            patience=0.3,
+        ),
+        Wrong(
+            "the other side's name",
+            ("!= here.name", "!= there.name"),
+            r"Expected \['anybody south\?', 'Bob: yes,.*messages, an echo without end",
+            patience=0.3,
+        ),
+        Wrong(
+            "no name",
+            ('f"{message.name}: {message.message}"', "message.message"),
+            r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody south\?', 'yes, here'\]",
+        ),
+        Wrong(
+            "no await",
+            ("await there", "there"),
+            (
+                r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody "
+                r"south\?'\].*Your code made a coroutine, `ChatClient\.send`"
+            ),
+            patience=0.3,
+        ),
+        Wrong(
+            "back to where it was said",
+            ("await there", "await here"),
+            (
+                r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody south\?', "
+                r"'Ada: anybody south\?'\]"
+            ),
+            patience=0.3,
+        ),
         Wrong(
             "the message itself",
             ('f"{message.name}: {message.message}"', "message"),
-            "X",
+            (
+                r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody "
+                r"south\?'\].*Your code raised FrameError in line 6"
+            ),
             patience=0.3,
         ),
         Wrong(
-            "both names the same", ("message.name != here.name", 'message.name != "bridge"'), "X"
+            "both names the same",
+            ("message.name != here.name", 'message.name != "bridge"'),
+            r"Expected \['anybody south\?', 'Bob: yes,.*messages, an echo without end",
+            patience=0.3,
         ),
-        Wrong("not registered", ("        here.on_message(across)\n", ""), "X", patience=0.3),
+        Wrong(
+            "not registered",
+            ("        here.on_message(across)\n", ""),
+            r"Expected \['anybody south\?', 'Bob: yes,.*came: \['anybody south\?'\]",
+            patience=0.3,
+        ),
     ],
 }
