@@ -116,15 +116,14 @@ def times() -> str:
 def row(beginning: str, number: str) -> str:
     """A row of README's table: what is written there, and the minutes and cells of the lesson."""
     there, appendix = parts(next(lesson for lesson in LESSONS if lesson.name[:2] == number))
-    more = str(appendix.rounded) if appendix.code else ""
-    return f"{beginning} {there.rounded} | {there.code} + {there.prose} | {more} |"
+    more = f"{appendix.minutes:.0f}" if appendix.code else ""
+    return f"{beginning} {there.minutes:.0f} | {there.code} + {there.prose} | {more} |"
 
 
 def course() -> str:
     """A sentence of README.md: how long the course takes."""
-    one, two = (hours(sum(parts(lesson)[0].rounded for lesson in part)) for part in halves())
-    appendices = (parts(lesson)[1] for lesson in LESSONS)
-    more = hours(sum(appendix.rounded for appendix in appendices if appendix.code))
+    one, two = (hours(sum(round(parts(lesson)[0].minutes) for lesson in part)) for part in halves())
+    more = hours(sum(round(parts(lesson)[1].minutes) for lesson in LESSONS))
     return (
         f"00 to 06 are Part I, the guide: {one}. Part II is what a real chat needs beyond it: "
         f"{two}. The appendices, {more} more, are for another day.\n"
