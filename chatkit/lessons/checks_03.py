@@ -93,7 +93,7 @@ async def hello_route(answer: Callable[[Rooms], Application]) -> str:
 
 @exercise(
     "03-3",
-    "look into your own stop: who closes the WebSockets there?",
+    "look into your own close_sockets: how does each client hear that the server is going away?",
     "close_all_connections leaves WebSockets open. Keep both lines, and loop over "
     "self.rooms.visitors: channel.close(GOING_AWAY) for each, without an await.",
 )
