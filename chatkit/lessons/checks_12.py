@@ -335,22 +335,25 @@ async def working(made: object) -> AsyncIterator[None]:
 async def greets_once(make_host: Callable[[ChatClient], object]) -> str:
     """Come and go, come again, let another come, and ask; see what the bot says."""
     the_function(make_host, "make_host")
-    async with chat() as url, ears(url, "host", "Ada") as (host, ada):
-        async with working(make_host(host.client)):
-            await ada.client.typing()  # an event, and nobody has joined
-            for name in ("Grace", "Grace", "Bob"):
-                async with ears(url, name):
-                    await until(lambda: f"Welcome, {name}!" in ada.texts, PATIENCE)  # noqa: B023
-                    await until(lambda: name in host.client.members, PATIENCE)  # noqa: B023
-                await until(lambda: name not in host.client.members, PATIENCE)  # noqa: B023
-            await ada.says("who is !who?", "!who")
-            await until(lambda: "Ada, host" in ada.texts, PATIENCE)
-            await quiet(ada)
-        said = [message.message for message in ada.heard if message.name == "host"]
-    for name in ("Grace", "Bob"):
-        if f"Welcome, {name}!" not in said:
-            came = shown(said) if said else "silence"
-            raise NotYetError(f"'Welcome, {name}!' when {name} comes", came)
+    async with (
+        chat() as url,
+        ears(url, "host", "Ada") as (host, ada),
+        working(make_host(host.client)),
+    ):
+        await ada.client.typing()  # an event, and nobody has joined
+        for name in ("Grace", "Grace", "Bob"):
+            welcome = f"Welcome, {name}!"
+            async with ears(url, name):
+                if not await until(lambda: welcome in ada.texts, PATIENCE):  # noqa: B023
+                    said = by_host(ada)
+                    came = shown(said) if said else "silence"
+                    raise NotYetError(f"{welcome!r} when {name} comes", came)
+                await until(lambda: name in host.client.members, PATIENCE)  # noqa: B023
+            await until(lambda: name not in host.client.members, PATIENCE)  # noqa: B023
+        await ada.says("who is !who?", "!who")
+        await until(lambda: "Ada, host" in ada.texts, PATIENCE)
+        await quiet(ada)
+    said = by_host(ada)
     if (times := said.count("Welcome, Grace!")) > 1:
         raise NotYetError("one welcome, though Grace came twice", f"{times}")
     answers = [text for text in said if text not in ("Welcome, Grace!", "Welcome, Bob!")]
@@ -359,6 +362,11 @@ async def greets_once(make_host: Callable[[ChatClient], object]) -> str:
         expected = "besides the welcomes only 'Ada, host', in answer to !who"
         raise NotYetError(expected, came)
     return "Grace was welcomed once, though she came twice, and !who was answered."
+
+
+def by_host(ear: Ear) -> list[str]:
+    """Return what somebody has heard the bot say."""
+    return [message.message for message in ear.heard if message.name == "host"]
 
 
 def a_socket(handler: object, name: str) -> None:
@@ -471,7 +479,8 @@ async def draws_together(kind: type[AnyWidget]) -> str:
         for number, stroke in enumerate(strokes, 1):
             mine.board.receive(mine.board, {"stroke": stroke}, [])
             await until(lambda: theirs.shown == mine.shown == strokes[:number], PATIENCE)  # noqa: B023
-        check_boards(easels, ("Ada's board, where it was drawn", "Bob's board"), strokes, failed)
+            whose = ("Ada's board, where it was drawn", "Bob's board")
+            check_boards(easels, whose, strokes[:number], failed)
         await bob.says(*NO_STROKES)
         await quiet(ada, bob)
         if failed:

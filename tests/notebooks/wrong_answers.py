@@ -2311,7 +2311,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "\n"
                 "    client.on_event(greet)\n"
             ),
-            r"Expected 'Welcome, Grace!' when Grace .*came: \['Welcome!', 'Welcome!', 'Welcome!'\]",
+            r"Expected 'Welcome, Grace!' when.*came: \['Welcome!'\]\.",
             patience=0.3,
         ),
         Wrong(
@@ -2322,7 +2322,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "the first alone",
             ('event["name"] not in greeted', "not greeted"),
-            r"Expected 'Welcome, Bob!' when Bob come.*came: \['Welcome, Grace!', 'Ada, host'\]",
+            r"Expected 'Welcome, Bob!' when.*came: \['Welcome, Grace!'\]\.",
             patience=0.3,
         ),
         Wrong(
@@ -2352,10 +2352,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "no await",
             ("await client.send(f", "client.send(f"),
-            (
-                r"Expected 'Welcome, Grace!' when Grace .*came: \['Ada, host'\].*Your "
-                r"code made a coroutine, `ChatClient\.send`"
-            ),
+            r"Expected 'Welcome, Grace!'.*came: silence.*coroutine, `ChatClient\.send`",
             patience=0.3,
         ),
         Wrong(
@@ -2367,7 +2364,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "not registered",
             ("    client.on_event(greet)\n", ""),
-            r"Expected 'Welcome, Grace!' when Grace .*came: \['Ada, host'\]",
+            "Expected 'Welcome, Grace!' when.*came: silence",
             patience=0.3,
         ),
         Wrong(
@@ -2588,16 +2585,13 @@ WRONG: dict[str, list[Wrong]] = {
                 "        text = json",
                 '        self.strokes = [*self.strokes, content["stroke"]]\n        text = json',
             ),
-            (
-                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: \[\[\[1, "
-                r"2\], \[3, 4\]\], \[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[7, 8\], \[9, 10"
-            ),
+            r"Expected.* on Ada's board, where.*came: \[\[\[1, 2\], \[3, 4\]\], \[\[1, 2\]",
             patience=0.3,
         ),
         Wrong(
             "not as text",
             ('json.dumps({"stroke": content["stroke"]})', '{"stroke": content["stroke"]}'),
-            r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: nothing",
+            "Expected.* on Ada's board, where.*came: nothing",
             patience=0.3,
         ),
         Wrong(
@@ -2606,10 +2600,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
                 "self.client.send(text)",
             ),
-            (
-                r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: "
-                r"nothing.*Your code made a coroutine, `ChatClient\.send`"
-            ),
+            r"Expected.* on Ada's board, where.*nothing.*coroutine, `ChatClient\.send`",
             patience=0.3,
         ),
         Wrong(
@@ -2629,7 +2620,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "the stroke alone",
             ('json.dumps({"stroke": content["stroke"]})', 'json.dumps(content["stroke"])'),
-            r"Expected \[\[\[1, 2\], \[3, 4\]\], \[\[5, 6\], \[.*came: nothing",
+            "Expected.* on Ada's board, where.*came: nothing",
             patience=0.3,
         ),
         Wrong(
