@@ -190,7 +190,7 @@ def open_files(process: psutil.Process) -> int:
 def runs(process: psutil.Process) -> bool:
     """Return whether a process has not ended; one that nobody has waited for yet has, too."""
     with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
