@@ -22,7 +22,14 @@ def main() -> None:
         sys.exit("chatkit needs Python 3.11 or later, and this is " + sys.version.split()[0] + ".")
     home = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path.home() / "chatkit"
     print("Installing chatkit into", home, "- it takes a minute or two ...", flush=True)
-    venv.create(home / "venv", with_pip=True)
+    try:
+        venv.create(home / "venv", with_pip=True)
+    except subprocess.CalledProcessError:
+        package = "python3." + str(sys.version_info[1]) + "-venv"
+        sys.exit(
+            "This Python can't put pip into an environment: on Debian and Ubuntu, "
+            "sudo apt install " + package + ", and run this again."
+        )
     programs = home / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
     # Without the settings of this machine's pip, which may name servers that it can't reach.
     settings = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}

@@ -230,8 +230,11 @@ def put_together(installed: metadata.Distribution, folder: Path) -> Path:
 
 def parts(installed: metadata.Distribution) -> Iterator[tuple[str, Path]]:
     """Name the files of a package as its wheel does, and say where they are."""
-    scripts, prefix = (Path(sysconfig.get_path(kind)).resolve() for kind in ("scripts", "data"))
     site = Path(str(installed.locate_file(""))).resolve()
+    scheme = scheme_of(site)
+    scripts, prefix = (
+        Path(sysconfig.get_path(kind, scheme)).resolve() for kind in ("scripts", "data")
+    )
     for file in installed.files or []:
         path = Path(str(file.locate())).resolve()
         if path.is_relative_to(site):
@@ -240,3 +243,9 @@ def parts(installed: metadata.Distribution) -> Iterator[tuple[str, Path]]:
         elif not path.is_relative_to(scripts):  # pip writes those anew
             data = f"{installed.name}-{installed.version}.data/data"
             yield f"{data}/{path.relative_to(prefix).as_posix()}", path
+
+
+def scheme_of(site: Path) -> str:
+    """Return the install scheme whose packages are in this folder; the usual one if none is."""
+    usual, user = sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")
+    return user if Path(sysconfig.get_path("purelib", user)).resolve() == site else usual

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from redis.exceptions import RedisError
 from chatkit.lessons import check
 from chatkit.lessons import many_lab as lab
 from chatkit.lessons.failure_lab import until
+from chatkit.lessons.redis_server import RedisServer
 from chatkit.lessons.speed_lab import Lines
 from chatkit.log import MemoryLog
 from chatkit.messages import ChatkitError
@@ -336,3 +338,9 @@ async def test_cells_from_which_too_many_rooms_move(answer: Any, fault: str):
 async def test_a_room_s_server_is_one_of_the_reader_s_rooms():
     async with lab.RoomsServer(Rooms()) as server:
         assert server.log is server.rooms.log
+
+
+def test_a_redis_that_dies_without_a_word_is_told_of(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "which", lambda program: sys.executable)  # it knows no such options
+    with pytest.raises(ChatkitError, match=r"redis-server did not start: it did not say why\."):
+        RedisServer()

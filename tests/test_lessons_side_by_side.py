@@ -9,6 +9,7 @@ from chatkit import launch
 from chatkit.lessons import side_by_side
 from chatkit.lessons.side_by_side import SideBySide
 from chatkit.server import LaunchedServer
+from tests.conftest import until
 
 
 @pytest.fixture
@@ -29,6 +30,16 @@ async def test_page_and_widget_have_names_of_their_own(server: LaunchedServer) -
     assert repr(shown) == "The page and the widget, side by side: run this cell to chat"
     shown.leave()
     await asyncio.wrap_future(shown.chat.leaving)
+
+
+async def test_where_a_token_is_needed_both_have_it() -> None:
+    server = await asyncio.to_thread(launch, port=0, token="a&b")
+    shown = side_by_side(server)
+    assert "/?token=a%26b&amp;name=Ada" in frame_of(shown)
+    await until(lambda: server.members == ["Grace"])
+    shown.leave()
+    await asyncio.wrap_future(shown.chat.leaving)
+    await asyncio.to_thread(server.stop)
 
 
 async def test_behind_a_hub_the_frame_goes_through_jupyter(

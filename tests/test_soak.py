@@ -1,6 +1,7 @@
 """A soak sees what is lost, doubled, left open or grows; and when all is well it says so."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,36 @@ def test_what_the_server_says_is_a_fault(monkeypatch: pytest.MonkeyPatch):
 def test_a_server_that_does_not_start_is_told_of():
     with pytest.raises(ChatkitError, match=r"The server did not start: chatkit: There is no log"):
         soak.measure(0.5, 2, 1, "floppy:a")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_that_ends_in_the_midst_of_it_ends_the_soak():
+    findings = Findings()
+
+    def kill(sample: Sample) -> None:
+        if sample.time > 1:
+            (server,) = psutil.Process().children()
+            server.kill()
+
+    findings.on_sample = kill
+    with pytest.raises(ChatkitError, match="The server ended in the midst of it"):
+        soak.measure(60, 20, 2, findings=findings)
+    assert findings.sent
+
+
+async def test_a_server_that_is_gone_is_told_of():
+    server = psutil.Popen([sys.executable, "-c", ""])
+    server.wait()
+    async with serving() as other:
+        with pytest.raises(ChatkitError, match="The server ended in the midst of it"):
+            await soak.soak(other.url, server, 60, 2, 1, Findings())
+
+
+async def test_who_can_not_come_in_ends_the_soak(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(soak, "PATIENCE", 0.5)
+    async with serving(per_address=2) as server:
+        with pytest.raises(ChatkitError, match=r"Person \d+ could not come in within 0\.5 seconds"):
+            await soak.soak(server.url, psutil.Process(), 60, 50, 1, Findings())
 
 
 def test_memory_that_grows_is_noticed_and_a_little_noise_is_not():

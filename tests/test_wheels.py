@@ -3,8 +3,10 @@
 tests/test_packaging.py makes such a folder and installs from it.
 """
 
+import os
 import subprocess
 import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from chatkit import wheels
 from chatkit.messages import ChatkitError
 from chatkit.wheels import HERE, SYSTEMS, Target, describe, fetch, needed, targets
 
+USER = sysconfig.get_preferred_scheme("user")  # of `pip install --user`
 UNIX_ALONE = {"pexpect", "ptyprocess"}
 WINDOWS_ALONE = {"pywinpty", "colorama"}
 
@@ -103,6 +106,30 @@ def test_a_missing_pip_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pyte
         fetch(tmp_path, ["kiwisolver"], [])
 
 
+@pytest.mark.parametrize("scheme", [sysconfig.get_default_scheme(), USER])
+def test_the_parts_of_a_package_are_found_wherever_pip_has_put_them(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bases = {"base": str(tmp_path / "all"), "userbase": str(tmp_path / "mine")}
+    for name, folder in bases.items():
+        monkeypatch.setitem(sysconfig.get_config_vars(), name, folder)
+    site, scripts, data = (
+        Path(sysconfig.get_path(kind, scheme)) for kind in ("purelib", "scripts", "data")
+    )
+    info = site / "thing-1.0.dist-info"
+    files = [site / "thing.py", scripts / "thing", data / "etc" / "thing.json", info / "METADATA"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("Name: thing\nVersion: 1.0\n", encoding="utf-8")
+    record = [f"{os.path.relpath(file, site)},,\n" for file in files]
+    (info / "RECORD").write_text("".join(record), encoding="utf-8")
+    assert dict(wheels.parts(metadata.PathDistribution(info))) == {
+        "thing.py": files[0],
+        "thing-1.0.data/data/etc/thing.json": files[2],
+        "thing-1.0.dist-info/METADATA": files[3],
+    }
+
+
 def test_the_readme_names_all_machines_that_were_ever_asked_for(tmp_path: Path):
     readme = tmp_path / "README.txt"
     describe(readme, [Target("windows", "3.13"), Target("mac", "3.12")])
@@ -114,6 +141,18 @@ def test_the_readme_names_all_machines_that_were_ever_asked_for(tmp_path: Path):
         "- windows with Python 3.12",
         "- windows with Python 3.13",
     ]
+
+
+def test_the_installer_tells_what_a_python_without_ensurepip_needs(tmp_path: Path):
+    (tmp_path / "venv").mkdir()  # in which Python looks for it first
+    (tmp_path / "venv" / "ensurepip.py").write_text("raise SystemExit(1)", encoding="utf-8")
+    command = [sys.executable, wheels.__file__.replace("wheels", "install_offline"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "This Python can't put pip into an environment: on Debian and Ubuntu, "
+        f"sudo apt install python{HERE}-venv, and run this again.\n"
+    )
 
 
 def test_the_installer_tells_an_old_python_what_it_needs():

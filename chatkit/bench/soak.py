@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ PATIENCE = 60.0  # seconds in which all that is under way has arrived
 LOOK = 1.0  # seconds between two looks at the server
 LOOKS = 20  # at what is being closed, in that time
 THE_END = "This is the end."
+ENDED = "The server ended in the midst of it."
 ROWS = 10  # of the table
 GROWTH = 0.1  # share by which memory may grow from the middle to the end: it is taken in steps
 NOISE = 2 * 2**20  # bytes that are no growth
@@ -109,10 +110,16 @@ class Person:
         self.client.on_state(lambda state: self.here.set() if state == "connected" else None)
 
     async def come(self) -> None:
-        """Come in, however long it takes."""
+        """Come in; raise ChatkitError if that takes too long."""
         self.here.clear()
         self.client.start()
-        await self.here.wait()
+        try:
+            await asyncio.wait_for(self.here.wait(), PATIENCE)
+        except TimeoutError:
+            raise ChatkitError(
+                f"Person {self.number} could not come in within {PATIENCE:g} seconds: "
+                "take fewer --clients, or a machine with more time to spare."
+            ) from None
 
     def hear(self, message: Message) -> None:
         """Count a message; it has to be the next one."""
@@ -180,22 +187,66 @@ def open_files(process: psutil.Process) -> int:
     return count
 
 
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process has not ended; one that nobody has waited for yet has, too."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+async def unless_it_ends(process: psutil.Process, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work with the server; raise ChatkitError if it ends before the work does."""
+    working = asyncio.create_task(work)
+    try:
+        while not working.done() and runs(process):
+            await asyncio.wait([working], timeout=LOOK)
+        if not runs(process):
+            raise ChatkitError(ENDED)
+        await working
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of these at once; when one fails, the others are broken off."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def watching(
+    process: psutil.Process, people: Sequence[Person], findings: Findings
+) -> AsyncIterator[None]:
+    """Look at the server again and again, for the length of an `async with`."""
+    task = asyncio.create_task(watch(process, people, findings))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def watch(process: psutil.Process, people: Sequence[Person], findings: Findings) -> None:
-    """Look at the server again and again, until cancelled."""
+    """Look at the server again and again, until it has ended or this is cancelled."""
     began = time.monotonic()
-    process.cpu_percent()
-    while True:
-        await asyncio.sleep(LOOK)
-        sample = Sample(
-            time.monotonic() - began,
-            sum(person.client.state == "connected" for person in people),
-            findings.sent,
-            process.memory_info().rss,
-            open_files(process),
-            process.cpu_percent() / 100,
-        )
-        findings.samples.append(sample)
-        findings.on_sample(sample)
+    with suppress(psutil.NoSuchProcess):
+        process.cpu_percent()
+        while True:
+            await asyncio.sleep(LOOK)
+            sample = Sample(
+                time.monotonic() - began,
+                sum(person.client.state == "connected" for person in people),
+                findings.sent,
+                process.memory_info().rss,
+                open_files(process),
+                process.cpu_percent() / 100,
+            )
+            findings.samples.append(sample)
+            findings.on_sample(sample)
 
 
 @asynccontextmanager
@@ -212,7 +263,7 @@ async def crowd(people: Sequence[Person]) -> AsyncIterator[None]:
             await person.client.close()
 
     try:
-        await asyncio.gather(*map(come, people))
+        await together(map(come, people))
         yield
     finally:
         await asyncio.gather(*map(go, people))
@@ -268,16 +319,25 @@ async def fewest_files(process: psutil.Process, enough: int = 0) -> int:
 async def soak(
     url: str, server: psutil.Process, seconds: float, people: int, rooms: int, findings: Findings
 ) -> None:
-    """Have a crowd in so many rooms talk for so long, and note what comes of it."""
+    """Have a crowd in so many rooms talk for so long, and note what comes of it.
+
+    Raises ChatkitError if the server ends in the midst of it, or somebody can't come in.
+    """
+    await unless_it_ends(server, all_of_it(url, server, seconds, people, rooms, findings))
+
+
+async def all_of_it(
+    url: str, server: psutil.Process, seconds: float, people: int, rooms: int, findings: Findings
+) -> None:
+    """Soak a server that does not end."""
     group = [Person(url, n, f"room-{n % rooms}", findings) for n in range(people)]
     async with ChatClient(url):  # what is opened once for all is open from now on
         pass
     before = await fewest_files(server)
     async with crowd(group):
-        watching = asyncio.create_task(watch(server, group, findings))
         until = asyncio.get_running_loop().time() + seconds
-        await asyncio.gather(*(person.live(until) for person in group))
-        watching.cancel()
+        async with watching(server, group, findings):
+            await together(person.live(until) for person in group)
         await settle(group, findings)
     kept = sum([await read_again(url, f"room-{n}", findings) for n in range(min(rooms, people))])
     if kept != findings.sent:

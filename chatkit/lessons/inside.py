@@ -57,11 +57,12 @@ class OwnJupyter:
         self.token = secrets.token_hex(16)
         self.folder = TemporaryDirectory(ignore_cleanup_errors=True)
         command = [sys.executable, "-m", "jupyter_server", f"--port={self.port}", "--no-browser"]
-        options = [f"--IdentityProvider.token={self.token}", "--ServerApp.port_retries=0"]
+        settings = dict.fromkeys(PRIVATE, self.folder.name)
         self.process = Popen(
-            [*command, *options, *as_root()],
+            [*command, "--ServerApp.port_retries=0", *as_root()],
             cwd=self.folder.name,
-            env=os.environ | dict.fromkeys(PRIVATE, self.folder.name),
+            # Not an option: what a program was started with, everybody on the machine can read.
+            env=os.environ | settings | {"JUPYTER_TOKEN": self.token},
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=DEVNULL,

@@ -17,7 +17,7 @@ READY = "Ready to accept connections"
 HOW_TO_GET = {
     "linux": "apt install redis-server, or your system's own way",
     "darwin": "brew install redis",
-    "win32": "winget install Redis.Redis, or run the lesson in WSL",
+    "win32": "run the lesson in WSL, as what there is of Redis for Windows is too old",
 }
 PERSISTENCE = {
     "none": {"save": "", "appendonly": "no"},
@@ -58,7 +58,11 @@ class RedisServer:
         self.command = [program]
         for key, value in settings.items():
             self.command += [f"--{key.replace('_', '-')}", value]
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.folder.cleanup()
+            raise
 
     @property
     def url(self) -> str:
@@ -79,7 +83,8 @@ class RedisServer:
         else:
             self.process.wait()
             output.close()
-            raise ChatkitError(f"redis-server did not start: {lines[-1].strip()}")
+            reason = lines[-1].strip() if lines else "it did not say why."
+            raise ChatkitError(f"redis-server did not start: {reason}")
         self.reader = Thread(target=self.drain, args=[output], daemon=True)
         self.reader.start()
 

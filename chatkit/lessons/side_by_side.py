@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
@@ -33,7 +33,9 @@ class SideBySide(HBox):
     def __init__(self, server: LaunchedServer, at_page: str, at_widget: str) -> None:
         self.server = server
         self.chat = ChatWidget(server.url, at_widget)
-        link = escape(f"{page_link(server.port)}?name={quote(at_page)}")
+        asked = {"token": server.server.token, "name": at_page}
+        query = urlencode({key: value for key, value in asked.items() if value}, quote_via=quote)
+        link = escape(f"{page_link(server.port)}?{query}")
         frame = HTML(f'{STYLE}<iframe src="{link}" title="The chat page"></iframe>')
         halves = [half("The page, in a frame", frame), half("The widget", self.chat)]
         super().__init__(halves, layout=Layout(flex_flow="row wrap", grid_gap="16px"))
