@@ -1,4 +1,4 @@
-"""A chat client: connect, send, read what everyone says, come back after a cut. Lesson 04."""
+"""A chat client: connect, send, read what all say, come back after a cut. Lessons 04 and 09."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class RefusedError(ChatkitError):
 
 
 class ChatClient:
-    """One person's end of a chat. The guide's `make-websocket!`. Lessons 04, 08 and 09.
+    """One person's end of a chat. The guide's `make-websocket!`. Lessons 04 and 09.
 
     `async for message in client` reads messages; or register a function with `on_message`.
     `last` is how many earlier messages it gets on coming in. Of several addresses of one chat it

@@ -49,7 +49,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 class ChatSocket(WebSocketHandler):
-    """One client's socket: frames in, to the room; the room's frames out. Lessons 03 and 07.
+    """One client's socket: frames in, to the room; the room's frames out. Lessons 07 and 10.
 
     The guide's `websocket-callbacks`: `:on-open`, `:on-message`, `:on-close`.
     """
@@ -260,7 +260,7 @@ class ChatSocket(WebSocketHandler):
 
 
 def refuse(handler: RequestHandler, error: FrameError) -> None:
-    """Answer a request with why it is refused, in plain words."""
+    """Answer a request with why it is refused, in plain words. Lesson 12."""
     request = handler.request
     note("refused", path=request.path, address=request.remote_ip, why=error.code)
     handler.set_status(REFUSALS.get(error.code, 400))
@@ -269,7 +269,7 @@ def refuse(handler: RequestHandler, error: FrameError) -> None:
 
 
 class StaticFile(StaticFileHandler):
-    """A file of the page, asked for anew each time so that an edit shows at once. Lesson 06."""
+    """A file of the page, asked for anew each time, so that edits show at once. Lessons 06, 07."""
 
     def set_default_headers(self) -> None:
         """Forbid the browser what this page never does, such as a script from elsewhere."""
@@ -287,7 +287,7 @@ class StaticFile(StaticFileHandler):
 
 
 class Health(RequestHandler):
-    """How the server is, as JSON: its status, rooms, connections and version."""
+    """How the server is, as JSON: its status, rooms, connections and version. Lesson 03."""
 
     def initialize(self, rooms: Rooms) -> None:
         """Take the rooms to count."""

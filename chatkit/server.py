@@ -252,7 +252,7 @@ class ChatServer:
         note("stopped", port=self.port)
 
     async def drain(self) -> None:
-        """Finish what has arrived, while newcomers get a 503; then all have to go. Lesson 12."""
+        """Finish what has arrived, while newcomers get a 503; then all have to go. Lesson 03."""
         note("draining", connections=len(self.rooms.visitors))
         with suppress(TimeoutError):  # what a log does not take in time is sent again
             await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
