@@ -169,7 +169,7 @@ def cut(client: ChatClient) -> None:
 @contextmanager
 def serving(log: str, errors: IO[str]) -> Iterator[tuple[str, psutil.Process]]:
     """Give the address of a server in a process of its own, and that process."""
-    options = ["--port", "0", "--log", log, "--per-address", "off"]
+    options = ["--port", "0", "--log", log, "--per-address", "off", "--token", ""]
     command = [sys.executable, "-m", "chatkit.cli", "serve", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:
