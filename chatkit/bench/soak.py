@@ -206,6 +206,8 @@ async def unless_it_ends(process: psutil.Process, work: Coroutine[Any, Any, None
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+        if calls := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(calls, timeout=LOOK)  # those that nobody wants any more hang up
 
 
 async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
