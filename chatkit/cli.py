@@ -39,11 +39,15 @@ def serve(
     log: Annotated[
         str,
         typer.Option(
-            help="Where messages are kept: memory, sqlite:chat.db, or redis://127.0.0.1:6379/0."
+            envvar="CHATKIT_LOG",
+            help="Where messages are kept: memory, sqlite:chat.db, or redis://127.0.0.1:6379/0.",
         ),
     ] = "memory",
     token: Annotated[
-        str, typer.Option(help="Let in only who knows this word; auto makes one up.")
+        str,
+        typer.Option(
+            envvar="CHATKIT_TOKEN", help="Let in only who knows this word; auto makes one up."
+        ),
     ] = "",
     origin: Annotated[
         list[str] | None,
@@ -135,7 +139,11 @@ def class_(
         int, typer.Option(help="Port to listen on; 0 takes any free one.")
     ] = CLASS_PORT,
     token: Annotated[
-        str, typer.Option(help="The word that the links hold; else one that the folder keeps.")
+        str,
+        typer.Option(
+            envvar="CHATKIT_TOKEN",
+            help="The word that the links hold; else one that the folder keeps.",
+        ),
     ] = "",
 ) -> None:
     """Serve a class: learners join by a link, and the projector shows what each has passed."""

@@ -131,7 +131,8 @@ class Chatkit(ExtensionApp):
     """The chat as an extension of Jupyter Server, at `<base_url>/chatkit/`. Lesson 12.
 
     `c.Chatkit.log_address = "sqlite:chat.db"` in `jupyter_server_config.py`, or
-    `jupyter lab --Chatkit.rate=5`: the options are those of `chatkit serve`.
+    `jupyter lab --Chatkit.rate=5`: they are the two options of `chatkit serve` that Jupyter itself
+    does not answer.
     """
 
     name = "chatkit"

@@ -335,7 +335,11 @@ def test_each_log_is_a_row_and_a_room_on_redis_is_on_all_servers(
     assert [key for key in left if key.startswith(rooms)] == []
 
 
-def test_a_contest_can_be_run_from_a_cell(redis_server: RedisServer):
+def test_a_contest_can_be_run_from_a_cell(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATKIT_TOKEN", "secret")  # that is for other servers
+
     async def cell() -> Results:
         rows = contestants.chats([redis_server.url], servers=[2])
         return contest.contest(rows, [Cell(4, 2, 2)], rounds=1, seconds=0.1)

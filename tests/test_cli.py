@@ -97,6 +97,24 @@ def test_its_link_holds_the_token_without_which_nobody_comes_in():
             connect(f"ws://127.0.0.1:{port}/ws")
 
 
+def test_what_is_secret_may_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CHATKIT_TOKEN", "secret")
+    monkeypatch.setenv("CHATKIT_LOG", f"sqlite:{tmp_path / 'chat.db'}")
+    with announced("--port", "0") as (_, line):
+        assert line[3] == "?token=secret"
+        assert (tmp_path / "chat.db").exists()
+
+
+def test_so_may_the_token_of_a_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CHATKIT_TOKEN", "secret")
+    command = [sys.executable, "-m", "chatkit.cli", "class", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().endswith("/?token=secret\n")
+        process.kill()
+
+
 def test_origin_rate_and_connections_are_as_chosen():
     site = "https://chat.example.org"
     limits = ("--rate", "off", "--per-address", "1", "--origin", site)

@@ -49,7 +49,10 @@ async def test_a_line_loses_what_goes_one_way(server: ChatServer, way: str, grac
     line.close()
 
 
-async def test_a_server_process_is_killed_when_enough_was_heard_and_comes_back_at_its_port():
+async def test_a_server_process_is_killed_when_enough_was_heard_and_comes_back_at_its_port(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("CHATKIT_TOKEN", "secret")  # that is for other servers
     server = await ServerProcess().start()
     url, heard = server.url, Heard(server, {2})
     heard.append("one")

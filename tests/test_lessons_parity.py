@@ -15,7 +15,6 @@ from chatkit.lessons import method_of, parity
 from chatkit.lessons.parity import (
     PACKAGE,
     TAUGHT,
-    caption_of,
     compare,
     definitions,
 )
@@ -214,21 +213,6 @@ def test_a_method_never_hides_a_name_of_python_s_own():
 
     assert Door().open() == "open"
     assert open is builtins.open
-
-
-@pytest.mark.parametrize(
-    ("line", "module"),
-    [
-        ("# chatkit/room.py", "room"),
-        ("# chatkit/room.py\nclass Room: ...", "room"),
-        ("# chatkit/room.py · Room", "room"),
-        ("# chatkit/room.py, but worse", None),
-        ("x = 1\n# chatkit/room.py", None),
-        ("# a room", None),
-    ],
-)
-def test_a_caption_is_a_first_line_of_its_own(line: str, module: str | None):
-    assert caption_of(line) == module
 
 
 @pytest.mark.parametrize("module", TAUGHT)

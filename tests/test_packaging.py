@@ -103,7 +103,7 @@ def test_the_conda_environment_installs_the_package_itself():
     python, pip, by_pip = environment["dependencies"]
     assert environment["channels"] == ["conda-forge"]
     assert pip == "pip"
-    assert by_pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    assert by_pip == {"pip": ["-c constraints.txt", "-e .[redis]"]}
     name, version = python.split("=")
     assert name == "python"
     assert SpecifierSet(PROJECT["requires-python"]).contains(version)

@@ -95,7 +95,7 @@ def chats(logs: Sequence[str] = ("memory",), servers: Sequence[int] = (1,)) -> l
 def chat(log: str, servers: int = 1, alone: bool = True) -> Contestant:
     """Return chatkit with a log; if it is not the only one, its name says which."""
     serve = [sys.executable, "-m", "chatkit.cli", "serve", "--port", "0", "--log", log]
-    no_limits = ["--rate", "off", "--per-address", "off"]
+    no_limits = ["--rate", "off", "--per-address", "off", "--token", ""]
     name = "chatkit" if alone else f"chatkit {log.partition(':')[0]}"
     return Contestant(
         f"{servers} × {name}" if servers > 1 else name,

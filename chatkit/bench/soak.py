@@ -169,7 +169,7 @@ def cut(client: ChatClient) -> None:
 @contextmanager
 def serving(log: str, errors: IO[str]) -> Iterator[tuple[str, psutil.Process]]:
     """Give the address of a server in a process of its own, and that process."""
-    options = ["--port", "0", "--log", log, "--per-address", "off"]
+    options = ["--port", "0", "--log", log, "--per-address", "off", "--token", ""]
     command = [sys.executable, "-m", "chatkit.cli", "serve", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         try:
@@ -206,6 +206,8 @@ async def unless_it_ends(process: psutil.Process, work: Coroutine[Any, Any, None
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+        if calls := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(calls, timeout=LOOK)  # those that nobody wants any more hang up
 
 
 async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:

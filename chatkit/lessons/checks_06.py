@@ -22,6 +22,7 @@ from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket, page_routes
 from chatkit.lessons.checking import NotYetError, exercise, returned, the_function
+from chatkit.lessons.trial import Faults
 from chatkit.paths import STATIC
 from chatkit.room import Rooms
 from chatkit.server import log_request, make_app
@@ -43,19 +44,6 @@ UNSAFE = {
     "<link rel=stylesheet href='/static/chat.css'>": "that path leaves the proxy's prefix",
     'import { codecs } from "/static/codec.js";': "that path leaves the proxy's prefix",
 }
-
-
-class Faults(logging.Handler):
-    """Keeps the errors that Tornado would print, with their tracebacks, into the learner's cell."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[BaseException] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the error of a record, if it has one."""
-        if record.exc_info and record.exc_info[1]:
-            self.errors.append(record.exc_info[1])
 
 
 @asynccontextmanager

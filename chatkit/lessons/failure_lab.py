@@ -152,7 +152,7 @@ class ServerProcess:
 
     def spawn(self) -> Popen[str]:
         """Return a new process of the program; its first line tells where it serves."""
-        options = ["--port", str(self.port), "--log", self.log, "--rate", "off"]
+        options = ["--port", str(self.port), "--log", self.log, "--rate", "off", "--token", ""]
         command = [sys.executable, "-c", PROGRAM, "serve", *options]
         return Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True)
 

@@ -50,17 +50,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Sentence:
-    """What a cell shows in place of a result."""
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    def __repr__(self) -> str:
-        return self.words
-
-
-MISSING = Sentence("There is no Redis here: the top of the lesson says how to get it.")
+MISSING = Lines("There is no Redis here: the top of the lesson says how to get it.")
 
 
 class StandIn(ModuleType):
@@ -112,9 +102,9 @@ class LessonRedis:
             try:
                 return await client.execute_command(*words)
             except ResponseError as error:
-                return Sentence(f"Redis objects: {error}")
+                return Lines(f"Redis objects: {error}")
 
-    async def run(self, experiment: Callable[..., Awaitable[T]], *args: Any) -> T | Sentence:
+    async def run(self, experiment: Callable[..., Awaitable[T]], *args: Any) -> T | Lines:
         """Return what an experiment does with a client of an empty database."""
         if not self.server:
             return MISSING
@@ -175,10 +165,10 @@ def look_for_redis() -> LessonRedis:
 
 def on_redis(
     experiment: Callable[Concatenate[LessonRedis, P], Awaitable[T]],
-) -> Callable[Concatenate[LessonRedis, P], Awaitable[T | Sentence]]:
+) -> Callable[Concatenate[LessonRedis, P], Awaitable[T | Lines]]:
     """Return an experiment that says so if there is no Redis."""
 
-    async def guarded(redis: LessonRedis, /, *args: P.args, **kwargs: P.kwargs) -> T | Sentence:
+    async def guarded(redis: LessonRedis, /, *args: P.args, **kwargs: P.kwargs) -> T | Lines:
         return await experiment(redis, *args, **kwargs) if redis.server else MISSING
 
     return guarded

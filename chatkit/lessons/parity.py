@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-import re
 import sys
 from abc import update_abstractmethods
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 from chatkit.lessons.slip import slip
@@ -42,7 +41,6 @@ TAUGHT = (
     "metrics",
     "journal",
 )
-CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
 
 Definitions = dict[str, str]  # "Broadcaster", "Broadcaster.connect", "launch" … → code, as a canon
 
@@ -91,7 +89,7 @@ def canon(node: ast.stmt) -> str:
     return ast.unparse(node)
 
 
-def is_function(node: ast.AST) -> bool:
+def is_function(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Return whether this defines a function."""
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
@@ -111,7 +109,7 @@ def definitions(source: str) -> Iterator[tuple[str, str]]:
             case ast.ClassDef(name=name):
                 yield name, canon(node)
                 for part in node.body:
-                    if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+                    if is_function(part):
                         yield f"{name}.{part.name}", canon(part)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 owners = [owner for d in node.decorator_list if (owner := owner_in(d))]
@@ -130,12 +128,6 @@ def defined(cell: str) -> Definitions:
 def package_definitions(module: str) -> Definitions:
     """Return what a module of the package defines."""
     return dict(definitions((PACKAGE / f"{module}.py").read_text(encoding="utf-8")))
-
-
-def caption_of(cell: str) -> str | None:
-    """Return the module that a cell's first line promises to be code of; None without a caption."""
-    caption = CAPTION.match(cell.partition("\n")[0])
-    return caption["module"] if caption else None
 
 
 def learned(cells: list[str]) -> Definitions:

@@ -34,8 +34,8 @@ from chatkit.broadcaster import Broadcaster
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
-from chatkit.lessons.checks_06 import Faults
 from chatkit.lessons.pictures import Drawing
+from chatkit.lessons.trial import Faults
 from chatkit.limits import allow_many_files
 from chatkit.log import MemoryLog
 from chatkit.messages import MAX_MESSAGE, ChatkitError

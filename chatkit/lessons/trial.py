@@ -246,6 +246,19 @@ class Hearer(logging.Handler):
             logging.getLogger().callHandlers(record)
 
 
+class Faults(logging.Handler):
+    """Keeps the errors that Tornado would print, with their tracebacks, into the learner's cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of a record, if it has one."""
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
+
+
 class Watch:
     """A thread that sees whether the loop of another goes round, and where it stands if not.
 

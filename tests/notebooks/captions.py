@@ -1,13 +1,21 @@
 """Which of the package's definitions are built in the lessons' captioned cells."""
 
+import re
 from pathlib import Path
 
 import nbformat
 
-from chatkit.lessons.parity import TAUGHT, caption_of, definitions, package_definitions
+from chatkit.lessons.parity import TAUGHT, definitions, package_definitions
 from tests.notebooks.run import NOTEBOOKS
 
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
+CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
+
+
+def caption_of(cell: str) -> str | None:
+    """The module that a cell's first line promises to be code of; None without a caption."""
+    caption = CAPTION.match(cell.partition("\n")[0])
+    return caption["module"] if caption else None
 
 
 def captioned_cells(lesson: Path) -> list[tuple[str, str]]:

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from chatkit.lessons.parity import CAPTION, definitions, package_definitions
-from tests.notebooks.captions import LESSONS, captioned_cells, share, summary
+from chatkit.lessons.parity import definitions, package_definitions
+from tests.notebooks.captions import (
+    CAPTION,
+    LESSONS,
+    caption_of,
+    captioned_cells,
+    share,
+    summary,
+)
 from tests.notebooks.run import short_diff
 
 LEAST_SHARE = 0.9
@@ -62,3 +69,18 @@ def test_a_caption_with_a_class_is_followed_by_its_methods_alone(lesson: Path):
 
 def test_the_lessons_build_nine_tenths_of_the_package():
     assert share() >= LEAST_SHARE, summary()
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("# chatkit/room.py", "room"),
+        ("# chatkit/room.py\nclass Room: ...", "room"),
+        ("# chatkit/room.py · Room", "room"),
+        ("# chatkit/room.py, but worse", None),
+        ("x = 1\n# chatkit/room.py", None),
+        ("# a room", None),
+    ],
+)
+def test_a_caption_is_a_first_line_of_its_own(line: str, module: str | None):
+    assert caption_of(line) == module
