@@ -12,7 +12,7 @@ from typing import Any
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import app_log
-from tornado.web import RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 import chatkit
@@ -184,8 +184,10 @@ class ChatSocket(WebSocketHandler):
         self.closed.set_result(None)
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
-        """Log an error, but not the address as Tornado does: it may hold the token."""
-        app_log.error("Uncaught exception at %s", self.request.path, exc_info=(kind, error, trace))
+        """Log a fault, but not the address as Tornado does: it may hold the token."""
+        if not isinstance(error, HTTPError):  # else it is an answer, and nobody's fault
+            where = self.request.path
+            app_log.error("Uncaught exception at %s", where, exc_info=(kind, error, trace))
 
     def tell(self, frame: Message | Mapping[str, Any]) -> None:
         """Send a frame to this client alone."""

@@ -68,7 +68,7 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 class TlsServer(ChatServer):
     """A chat behind TLS, as where no proxy sees to that."""
 
-    def make_http(self, app: Any) -> HTTPServer:
+    def make_http(self, app: Any, behind_proxy: bool = False) -> HTTPServer:
         return HTTPServer(app, ssl_options=contexts()[0])
 
 
