@@ -1,13 +1,21 @@
 """Which of the package's definitions are built in the lessons' captioned cells."""
 
+import ast
 import re
+import tokenize
+from io import StringIO
 from pathlib import Path
 
 import nbformat
 
-from chatkit.lessons.parity import TAUGHT, definitions, package_definitions
+from chatkit.lessons.parity import PACKAGE, TAUGHT, definitions, package_definitions
 from tests.notebooks.run import NOTEBOOKS
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+SILENT = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
+    tokenize.ENDMARKER,
+}
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
 
@@ -47,10 +55,29 @@ def share() -> float:
     return 1 - sum(map(len, unbuilt().values())) / total
 
 
+def lines_of(module: str) -> int:
+    """How many lines of code a module has, without docstrings, comments and blank lines."""
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(StringIO(source).readline):
+        if token.type not in SILENT:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            docstring = node.body[0]
+            lines.difference_update(range(docstring.lineno, (docstring.end_lineno or 0) + 1))
+    return len(lines)
+
+
 def summary() -> str:
-    """The same in one line, with the modules that are not yet built whole."""
+    """The same in one line, with how much that is, and the modules that are not yet built whole."""
     left = {module: names for module, names in unbuilt().items() if names}
     parts = [f"{m} {len(taught(m)) - len(names)} of {len(taught(m))}" for m, names in left.items()]
-    return f"the lessons build {share():.0%} of the package's definitions" + (
+    size = f"{sum(map(lines_of, TAUGHT)):,} lines of code in {len(TAUGHT)} modules"
+    return f"the lessons build {share():.0%} of the package's definitions, {size}" + (
         f" ({', '.join(parts)})" if parts else ""
     )
+
+
+if __name__ == "__main__":
+    print(summary())

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from tests.notebooks import captions
 from tests.notebooks.run import NOTEBOOKS, ROOT
 
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -167,7 +168,7 @@ def title(lesson: Path) -> str:
 
 def reckoned(text: str) -> str:
     """A text with the times and plans in it up to date."""
-    blocks = {"times": times(), "course": course()}
+    blocks = {"times": times(), "course": course(), "size": f"T{captions.summary()[1:]}.\n"}
     blocks |= {name: plan(parts_) for name, parts_ in PLANS.items()}
     text = BLOCK.sub(lambda found: found[1] + blocks[found[2]], text)
     return ROW.sub(lambda found: row(found[1], found[2]), text)
