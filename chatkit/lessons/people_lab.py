@@ -33,11 +33,13 @@ class Guest:
     """A visitor without a network, which only writes down what it hears."""
 
     hears_events = True
-    rate = None
+    rate: float | None = None
 
-    def __init__(self, name: str = "", codec: Codec = JSON, mark: str = "") -> None:
+    def __init__(
+        self, name: str = "", codec: Codec = JSON, mark: str = "", since: int | None = None
+    ) -> None:
         self.codec = codec
-        self.entry = Entry(name=name, client=mark)
+        self.entry = Entry(name=name, client=mark, since=since)
         self.heard: list[bytes] = []
 
     def send(self, frames: bytes) -> None:
