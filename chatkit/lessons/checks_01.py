@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager, closing, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, websocket_connect
 
@@ -24,6 +22,7 @@ from chatkit.lessons.checking import (
     the_function,
 )
 from chatkit.lessons.pictures import name_of
+from chatkit.lessons.serving import serve
 from chatkit.wire import Frame, Opcode, read_frame, text_frame
 
 CHUNK = 4096  # bytes
@@ -48,9 +47,7 @@ class Mirror(WebSocketHandler):
 @asynccontextmanager
 async def serving(handler: type[WebSocketHandler]) -> AsyncIterator[int]:
     """Serve a handler on a free port for the length of an `async with`."""
-    listener, port = bind_unused_port()
-    server = HTTPServer(Application([("/", handler)]))
-    server.add_socket(listener)
+    server, port = serve(Application([("/", handler)]))
     try:
         yield port
     finally:

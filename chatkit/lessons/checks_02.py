@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
 
 from chatkit.broadcaster import Broadcaster
 from chatkit.lessons.checking import NotYetError, exercise, misnamed, plain, the_class
+from chatkit.lessons.serving import serve
 
 VISITORS = 20
 END = "that was all"
@@ -143,9 +142,7 @@ async def clients_of(
     handler: type[WebSocketHandler], count: int, **settings: Any
 ) -> AsyncIterator[list[WebSocketClientConnection]]:
     """Serve a handler on a free port, and yield so many clients of it."""
-    server = HTTPServer(Application([("/", handler, settings)]))
-    listener, port = bind_unused_port()
-    server.add_socket(listener)
+    server, port = serve(Application([("/", handler, settings)]))
     clients: list[WebSocketClientConnection] = []
     try:
         for _ in range(count):

@@ -11,7 +11,6 @@ from inspect import isawaitable
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -19,6 +18,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from chatkit.codecs import JSON
 from chatkit.lessons.checking import NotYetError, exercise, returned, the_class, the_function
 from chatkit.lessons.mistakes import place
+from chatkit.lessons.serving import serve
 from chatkit.room import Rooms
 from chatkit.server import GOING_AWAY, HOST
 
@@ -137,15 +137,6 @@ async def stop(server: Any) -> None:
 async def line_to(port: int, *subprotocols: str) -> WebSocketClientConnection:
     """Return a bare WebSocket to a server on this machine."""
     return await websocket_connect(f"ws://{HOST}:{port}/ws", subprotocols=list(subprotocols))
-
-
-def serve(app: Application) -> tuple[HTTPServer, int]:
-    """Serve an app on a free port."""
-    listener = socket.create_server((HOST, 0))
-    listener.setblocking(False)
-    http = HTTPServer(app)
-    http.add_socket(listener)
-    return http, listener.getsockname()[1]
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import websocket_connect
 
@@ -22,6 +20,7 @@ from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket, page_routes
 from chatkit.lessons.checking import NotYetError, exercise, returned, the_function
+from chatkit.lessons.serving import serve
 from chatkit.lessons.trial import Faults
 from chatkit.paths import STATIC
 from chatkit.room import Rooms
@@ -54,13 +53,11 @@ async def served(app: Application) -> AsyncIterator[str]:
     """
     app.settings.setdefault("log_function", log_request)
     faults, log = Faults(), logging.getLogger("tornado.application")
-    [listener] = bind_sockets(0, "127.0.0.1")
-    http = HTTPServer(app)
-    http.add_socket(listener)
+    http, port = serve(app)
     log.addHandler(faults)
     propagate, log.propagate = log.propagate, False
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        yield f"http://127.0.0.1:{port}/"
     except NotYetError:
         if faults.errors:
             raise faults.errors[0] from None

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -16,6 +14,7 @@ from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.handlers import ChatSocket
+from chatkit.lessons import serving
 from chatkit.lessons.checking import NotYetError, exercise, plain_def, returned, the_class
 from chatkit.lessons.failure_lab import RoomsOf
 from chatkit.messages import FrameError, key_of
@@ -265,9 +264,7 @@ async def heard_of(speaker: Line, frame: dict[str, Any], lines: list[Line]) -> l
 @asynccontextmanager
 async def serve(app: Application) -> AsyncIterator[Callable[..., Awaitable[Line]]]:
     """Serve an application on a free port, and yield a function that lets a line in."""
-    server = HTTPServer(app)
-    listener, port = bind_unused_port()
-    server.add_socket(listener)
+    server, port = serving.serve(app)
     lines: list[Line] = []
 
     async def join(**query: str) -> Line:

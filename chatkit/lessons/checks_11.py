@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from chatkit.client import ChatClient
 from chatkit.lessons.checking import NotYetError, exercise, returned, the_function
-from chatkit.lessons.failure_lab import Line, until
-from chatkit.lessons.many_lab import RoomsServer, without_redis_py
+from chatkit.lessons.failure_lab import Line, RoomsServer, until
+from chatkit.lessons.many_lab import without_redis_py
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.messages import ChatkitError
 from chatkit.room import Rooms

@@ -25,14 +25,14 @@ from ipywidgets import HTML, Button, HBox, VBox, Widget
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from chatkit.client import ChatClient, socket_url
-from chatkit.codecs import JSON, Codec
+from chatkit.codecs import JSON
+from chatkit.lessons.people_lab import Guest
 from chatkit.lessons.pictures import Drawing
 from chatkit.log import Doubles, Log, MemoryLog, SqliteLog, Waiting
-from chatkit.messages import ChatkitError, Entry, Message, read_message
+from chatkit.messages import ChatkitError, Message, read_message
 from chatkit.room import Room, Rooms
 from chatkit.server import ChatServer, make_app
 from chatkit.widget import ChatWidget
-from chatkit.wire import read_frames
 
 CHUNK = 64 * 1024  # bytes
 PATIENCE = 30.0  # seconds
@@ -249,22 +249,29 @@ class RoomsOf(Rooms):
         return self.kind(name, self.log)
 
 
-class LabServer(ChatServer):
-    """A server with a log and rooms of the reader's own, for as many messages a second as may be.
+class RoomsServer(ChatServer):
+    """A server with rooms of the reader's own, for as many messages a second as may be.
 
     For `async with`.
     """
 
-    def __init__(self, log: Log | None = None, room: type[Room] = Room, port: int = 0) -> None:
+    def __init__(self, rooms: Rooms, port: int = 0) -> None:
         super().__init__(port)
-        self.rooms = RoomsOf(room, log or MemoryLog())
-        self.http = self.make_http(make_app(self.rooms, rate=None))
+        self.rooms = rooms
+        self.http = self.make_http(make_app(rooms, rate=None))
 
     async def __aenter__(self) -> Self:
         return await self.start()
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+
+class LabServer(RoomsServer):
+    """Such a server, whose rooms have a log and are of a kind of the reader's own."""
+
+    def __init__(self, log: Log | None = None, room: type[Room] = Room, port: int = 0) -> None:
+        super().__init__(RoomsOf(room, log or MemoryLog()), port)
 
 
 WIDE = 100  # messages in a row of the picture
@@ -536,37 +543,10 @@ class SlowLog(MemoryLog):
         return found
 
 
-class Listener:
-    """A visitor without a network: it notes the ids of what it is told."""
-
-    codec: Codec = JSON
-    hears_events = False
-    rate: float | None = None
-
-    def __init__(self, entry: Entry) -> None:
-        self.entry = entry
-        self.ids: list[int] = []
-
-    def tell(self, frame: Any) -> None:
-        """Note the id of a message."""
-        self.ids.append(frame.id)
-
-    def send(self, frames: bytes) -> None:
-        """Note the ids of the messages that everyone is told."""
-        for frame in read_frames(frames)[0]:
-            self.tell(read_message(self.codec.decode(frame.payload)))
-
-    def close(self) -> None:
-        """Do nothing: there is no line."""
-
-    async def drain(self) -> None:
-        """Do nothing: nothing is under way."""
-
-
 async def five_messages(room: type[Room]) -> list[int]:
     """Return the ids that one hears who joins when three are said, the fourth being said then."""
     log = SlowLog()
-    visitor = Listener(Entry(since=0))
+    visitor = Guest(since=0)
     lobby = room("lobby", log)
     await log.append("lobby", [Message("before")] * 3)
     joining = asyncio.create_task(lobby.join(visitor))
@@ -574,7 +554,7 @@ async def five_messages(room: type[Room]) -> list[int]:
     await log.append("lobby", [Message("while it is read")])
     await joining
     await log.append("lobby", [Message("afterwards")])
-    return visitor.ids
+    return [frame["id"] for frame in visitor.frames if "message" in frame]
 
 
 class Panel(VBox):

@@ -13,9 +13,9 @@ from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 
 from tornado.httpclient import AsyncHTTPClient
-from tornado.testing import bind_unused_port
 
 from chatkit.lab import as_root
+from chatkit.lessons.serving import free_port
 from chatkit.links import INSIDE_JUPYTER, jupyter_path, jupyter_url
 from chatkit.messages import ChatkitError
 
@@ -52,8 +52,7 @@ class OwnJupyter:
     """A Jupyter server that runs for as long as a lesson needs it, and touches no settings."""
 
     def __init__(self) -> None:
-        listener, self.port = bind_unused_port()
-        listener.close()
+        self.port = free_port()
         self.token = secrets.token_hex(16)
         self.folder = TemporaryDirectory(ignore_cleanup_errors=True)
         command = [sys.executable, "-m", "jupyter_server", f"--port={self.port}", "--no-browser"]

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from ipywidgets import HTML, HBox, Layout
 
 from chatkit.client import MISSED, ChatClient
-from chatkit.lessons.failure_lab import Panel, ServerProcess, Tally, until
+from chatkit.lessons.failure_lab import Panel, RoomsServer, ServerProcess, Tally, until
 from chatkit.lessons.pictures import Drawing
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.lessons.side_by_side import STYLE, half
@@ -36,7 +36,7 @@ from chatkit.links import page_link
 from chatkit.log import Log
 from chatkit.messages import ChatkitError, Message
 from chatkit.room import Rooms
-from chatkit.server import ChatServer, make_app, rooms_at
+from chatkit.server import rooms_at
 from chatkit.widget import ChatWidget
 
 PLAY, EXPERIMENTS, LIVE = 0, 1, 2  # databases of one Redis; they don't mix
@@ -219,21 +219,6 @@ async def roll_call(*servers: Any) -> Lines:
         for name in names:
             lines.append(f"server {number}: {name:5} has heard {', '.join(sorted(heard[name]))}")
     return Lines(*lines)
-
-
-class RoomsServer(ChatServer):
-    """A server with rooms of the reader's own. For `async with`."""
-
-    def __init__(self, rooms: Rooms) -> None:
-        super().__init__(0)
-        self.rooms = rooms
-        self.http = self.make_http(make_app(rooms, rate=None))
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
 
 @on_redis

@@ -8,12 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON, Codec
+from chatkit.lessons import serving
 from chatkit.messages import ChatkitError, Entry, Message
 from chatkit.wire import read_frames, text_frame
 
@@ -23,9 +23,7 @@ THINKING = 2.0  # seconds for which a bot types
 
 def serve(app: Application) -> tuple[HTTPServer, str]:
     """Serve an app on a free port, on this loop; return the server and its address."""
-    server = HTTPServer(app)
-    listener, port = bind_unused_port()
-    server.add_socket(listener)
+    server, port = serving.serve(app)
     return server, f"http://127.0.0.1:{port}/"
 
 
@@ -33,11 +31,13 @@ class Guest:
     """A visitor without a network, which only writes down what it hears."""
 
     hears_events = True
-    rate = None
+    rate: float | None = None
 
-    def __init__(self, name: str = "", codec: Codec = JSON, mark: str = "") -> None:
+    def __init__(
+        self, name: str = "", codec: Codec = JSON, mark: str = "", since: int | None = None
+    ) -> None:
         self.codec = codec
-        self.entry = Entry(name=name, client=mark)
+        self.entry = Entry(name=name, client=mark, since=since)
         self.heard: list[bytes] = []
 
     def send(self, frames: bytes) -> None:

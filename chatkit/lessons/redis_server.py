@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
 from threading import Thread
 from typing import Any, Self
 
+from chatkit.lessons.serving import free_port
 from chatkit.messages import ChatkitError
 
 READY = "Ready to accept connections"
@@ -25,13 +24,6 @@ PERSISTENCE = {
     "everysec": {"save": "", "appendonly": "yes", "appendfsync": "everysec"},
     "always": {"save": "", "appendonly": "yes", "appendfsync": "always"},
 }
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens just now."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class RedisServer:

@@ -12,12 +12,12 @@ from typing import Any
 from IPython.display import HTML
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
 
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
+from chatkit.lessons import serving
 from chatkit.links import page_link
 from chatkit.room import Rooms
 from chatkit.server import CLOSE_TIMEOUT, GOING_AWAY, HOST, log_request
@@ -50,11 +50,8 @@ def serve(
     rooms = Rooms()
     parts = {"rooms": rooms, "gate": gate or Gate(), "codec": JSON, "rate": rate}
     app = Application([(r"/ws", handler, parts), *pages], log_function=log_request, **settings)
-    server = HTTPServer(app)
-    [listener] = bind_sockets(0, HOST)
-    server.add_socket(listener)
+    server, port = serving.serve(app)
     _served.append((server, rooms))
-    port: int = listener.getsockname()[1]
     return port
 
 
