@@ -64,3 +64,16 @@ def new_page(browser: Browser, forgiven: list[str]) -> Iterator[NewPage]:
 def page(new_page: NewPage) -> Page:
     """A fresh page in a window of its own."""
     return new_page()
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Wait for a JavaScript condition; the policy forbids the eval in `page.wait_for_function`."""
+    page.evaluate(
+        f"""async () => {{
+          const end = performance.now() + 10_000;
+          while (!({condition})) {{
+            if (performance.now() > end) throw new Error("waited ten seconds in vain");
+            await new Promise(requestAnimationFrame);
+          }}
+        }}"""
+    )

@@ -18,7 +18,7 @@ from chatkit.handlers import ChatSocket, page_routes
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer, LaunchedServer, log_request, make_app
 from tests.browser import jupyterlab
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import NewPage, wait_until
 
 # What Chromium logs while no server answers; 400 if one does by the time the page asks why.
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
@@ -208,7 +208,7 @@ def test_the_network_is_back_and_so_is_the_page_with_what_it_missed(ada: Page, g
     expect(texts(ada)).to_have_text(["one"])
     ada.context.set_offline(True)
     ada.context.set_offline(False)
-    ada.wait_for_function("navigator.onLine")
+    wait_until(ada, "navigator.onLine")
     say(grace, "two")
     expect(texts(ada)).to_have_text(["one", "two"])
     expect(status(ada)).to_have_text("Connected as Ada")
@@ -346,6 +346,8 @@ def test_the_page_speaks_transit_where_the_server_prefers_it(serve: Serve, page:
     expect(texts(page)).to_have_text(["~hello^"])
     (handshake,) = handshakes
     assert f"Sec-Websocket-Protocol: {TRANSIT.subprotocol}\r\n".lower() in handshake.lower()
+    while not any(frame.startswith('["^ ","~:message","~~hello^","~:id",') for frame in frames):
+        page.wait_for_timeout(10)  # the page may show a frame before Playwright tells of it
     chat = [frame for frame in frames if "rooms" not in frame and "typing" not in frame]
     welcome, sent, told = chat
     assert sent.startswith('["^ ","~:message","~~hello^","~:key","')
@@ -486,7 +488,7 @@ def test_a_reader_who_scrolled_up_is_not_pulled_down(
     expect(texts(reader).last).to_be_in_viewport()
     log.hover()
     reader.mouse.wheel(0, -10_000)
-    reader.wait_for_function("document.querySelector('[role=log]').scrollTop === 0")
+    expect(log).to_have_js_property("scrollTop", 0)
     say(ada, "the eleventh")
     expect(pill).to_be_visible()
     expect(texts(reader)).to_have_count(11)

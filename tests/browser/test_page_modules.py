@@ -141,19 +141,6 @@ def blank(tab: Page, address: str) -> Iterator[Page]:
     assert problems == []
 
 
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a JavaScript condition; the policy forbids the eval in `page.wait_for_function`."""
-    page.evaluate(
-        f"""async () => {{
-          const end = performance.now() + 10_000;
-          while (!({condition})) {{
-            if (performance.now() > end) throw new Error("waited ten seconds in vain");
-            await new Promise(requestAnimationFrame);
-          }}
-        }}"""
-    )
-
-
 # codec.js
 
 GOLDEN = [  # written by transit-js 0.8.874
