@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
+from tests.browser.conftest import wait_until
+
 STATIC = Path(__file__).parents[2] / "static"
 PREFIX = "/user/ada/proxy/8765/"
 POLICY = (
