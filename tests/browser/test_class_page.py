@@ -17,6 +17,7 @@ from chatkit.lessons.redis_server import free_port
 from chatkit.names import tidy
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer, LaunchedServer
+from tests.browser.accessibility import violations
 from tests.browser.conftest import NewPage
 
 PROJECTOR = {"width": 1920, "height": 1080}
@@ -307,3 +308,15 @@ def test_a_restart_is_told_of_and_loses_nobody(
         assert passed(row(page, "Ada")) == ["00-1"]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_page(
+    server: LaunchedServer, new_page: NewPage, tell: Tell, scheme: str
+):
+    tell(*(report(name, n, *EXERCISES[:n]) for n, name in enumerate(NAMES)))
+    page = show(new_page(viewport=PROJECTOR, color_scheme=scheme), server.url)
+    expect(page.locator("tbody tr")).to_have_count(len(NAMES))
+    assert violations(page) == []
+    page.get_by_role("button", name="Show link").click()
+    assert violations(page) == []
