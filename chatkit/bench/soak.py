@@ -148,6 +148,7 @@ class Person:
         """Leave and come back, lose the line, or, most of the time, say something."""
         if self.client.connection and chance < LEAVE:
             self.findings.left += 1
+            await self.client.confirmed()  # else one who leaves in haste would be told so
             await self.client.close()
             await asyncio.sleep(random.uniform(0, AWAY))
             await self.come()
