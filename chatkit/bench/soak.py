@@ -146,9 +146,9 @@ class Person:
 
     async def do_something(self, chance: float) -> None:
         """Leave and come back, lose the line, or, most of the time, say something."""
-        if self.client.connection and chance < LEAVE:
+        heard = self.client.connection and not self.client.outbox.unconfirmed
+        if heard and chance < LEAVE:  # who leaves in haste would be told so
             self.findings.left += 1
-            await self.client.confirmed()  # else one who leaves in haste would be told so
             await self.client.close()
             await asyncio.sleep(random.uniform(0, AWAY))
             await self.come()
