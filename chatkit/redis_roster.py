@@ -205,6 +205,7 @@ class RedisRoster:
         self.stale = False  # Redis may know other things than what we told it
         self.leaving = False
         self.mending = asyncio.Lock()
+        self.beating = asyncio.Lock()  # a sign of life under way would bring back who leaves
         self.lock = asyncio.Lock()  # what we tell arrives in the order in which we tell it
         link.on_return.append(self.doubt)
 
@@ -218,8 +219,9 @@ class RedisRoster:
         """Say that this server is dead, and strike out all who are with it."""
         self.leaving = True  # else a sign of life could follow
         with suppress(LogError):  # else it will be struck out as one that is silent
-            with self.link.answering():
-                await self.link.redis.zadd(SERVERS, {self.server: 0})
+            async with self.beating:
+                with self.link.answering():
+                    await self.link.redis.zadd(SERVERS, {self.server: 0})
             await self.sweep()
 
     async def doubt(self) -> None:
@@ -230,7 +232,8 @@ class RedisRoster:
         """Give signs of life, and have set right what may be wrong; a crowd takes a while."""
         while not self.leaving:
             try:
-                await self.beat()
+                async with self.beating:
+                    await self.beat()
                 if self.stale and not self.mending.locked():
                     self.link.do(self.mend())
             except LogError:

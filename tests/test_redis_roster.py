@@ -580,6 +580,33 @@ async def test_a_server_that_stops_with_people_in_several_rooms(site: Callable, 
     assert await redis.zcard(ROOMS) == 0
 
 
+async def test_a_sign_of_life_under_way_does_not_bring_back_who_leaves(
+    site: Callable, redis: Redis, monkeypatch: pytest.MonkeyPatch
+):
+    a = await site()
+    await a.claim("Ada")
+    beat, sweep = a.roster.beat, a.roster.sweep
+    begun, go_on, beaten = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def beat_late() -> None:
+        begun.set()
+        await go_on.wait()
+        await beat()
+        beaten.set()
+
+    async def sweep_late() -> None:  # after a beat that was begun before all this
+        go_on.set()
+        await beaten.wait()
+        await sweep()
+
+    monkeypatch.setattr(a.roster, "beat", beat_late)
+    monkeypatch.setattr(a.roster, "sweep", sweep_late)
+    await begun.wait()
+    asyncio.get_running_loop().call_later(0.2, go_on.set)
+    await a.close()
+    assert await redis.keys("chatkit:room:*:names") == []
+
+
 async def test_a_server_can_stop_without_redis(site: Callable, redis_server: RedisServer):
     a = await site()
     await a.claim("Ada")
