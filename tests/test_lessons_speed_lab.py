@@ -114,7 +114,6 @@ async def test_the_profile_says_where_the_time_goes():
     groups = {row.split()[2]: float(row.split("%")[0]) for row in rows[:5]}
     assert groups.keys() == lab.GROUPS.keys()
     assert sum(groups.values()) == pytest.approx(100, abs=3)
-    assert min(groups[name] for name in ("task", "stream", "frame", "send")) > 0
     assert [row for row in rows if "← your guess" in row] == [
         row for row in rows[:5] if " task " in row
     ]
