@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from websockets.sync.client import connect
 
 from chatkit.server import ChatServer, LaunchedServer
 from tests.browser.accessibility import press, violations
 from tests.browser.conftest import NewPage
+from tests.browser.test_page import field, join, say, status, texts
 
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
 BACK = 15_000  # milliseconds in which a page is back after a restart
@@ -56,30 +57,6 @@ def other(server: LaunchedServer, name: str, room: str = "lobby") -> Iterator[Sa
                 line.send(json.dumps(each))
 
         yield say
-
-
-def status(page: Page) -> Locator:
-    return page.get_by_role("status")
-
-
-def field(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Message")
-
-
-def texts(page: Page) -> Locator:
-    return page.get_by_role("log", name="Messages").locator(".chatkit-text")
-
-
-def join(page: Page, url: str) -> Page:
-    page.goto(f"{url}?name=Ada")
-    expect(status(page)).to_have_text("Connected as Ada")
-    return page
-
-
-def say(page: Page, *messages: str) -> None:
-    for message in messages:
-        field(page).fill(message)
-        field(page).press("Enter")
 
 
 def states(page: Page, server: LaunchedServer, serve: Serve) -> Iterator[str]:
