@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from chatkit.server import ChatServer, LaunchedServer
 from tests.browser import chromium
 
 VIEWPORT = {"width": 1100, "height": 800}
 NewPage = Callable[..., Page]
+Serve = Callable[[ChatServer], LaunchedServer]
 
 
 # Not for the session: a running Playwright keeps this thread's event loop, and async tests need it.
@@ -24,6 +26,20 @@ def browser() -> Iterator[Browser]:
         browser = chromium.launch(playwright, executable)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A function that launches a server; all are stopped at the end."""
+    launched: list[LaunchedServer] = []
+
+    def launch(server: ChatServer) -> LaunchedServer:
+        launched.append(LaunchedServer(server))
+        return launched[-1]
+
+    yield launch
+    for server in launched:
+        server.stop()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from chatkit.server import ChatServer, LaunchedServer
 from tests.browser.accessibility import press, violations
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import NewPage, Serve
 from tests.browser.test_page import field, join, say, status, texts
 
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
@@ -26,21 +26,6 @@ SIZES = {
 }
 
 Say = Callable[..., None]
-Serve = Callable[..., LaunchedServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """A function that launches a server on a port; all are stopped at the end."""
-    launched: list[LaunchedServer] = []
-
-    def launch(port: int = 0) -> LaunchedServer:
-        launched.append(LaunchedServer(ChatServer(port=port)))
-        return launched[-1]
-
-    yield launch
-    for server in launched:
-        server.stop()
 
 
 @contextmanager
@@ -107,7 +92,7 @@ def states(page: Page, server: LaunchedServer, serve: Serve) -> Iterator[str]:
     say(page, "in between", "and more")
     expect(page.get_by_text("2 wait to be sent")).to_be_visible()
     yield "cut off"
-    serve(server.port)
+    serve(ChatServer(server.port))
     page.evaluate("dispatchEvent(new Event('online'))")  # else it waits for its next try
     expect(status(page)).to_have_text("Connected as Ada", timeout=BACK)
     expect(page.get_by_text("may be gone")).to_be_visible()
@@ -120,7 +105,7 @@ def test_axe_finds_nothing_in_any_state_of_the_page(
 ) -> None:
     forgiven += DOWN
     page = new_page(**SIZES[size])
-    for state in states(page, serve(), serve):
+    for state in states(page, serve(ChatServer(port=0)), serve):
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             assert violations(page) == [], (state, scheme)
@@ -129,7 +114,7 @@ def test_axe_finds_nothing_in_any_state_of_the_page(
 def test_tab_goes_through_everything_in_the_order_in_which_it_is_read(
     serve: Serve, new_page: NewPage
 ) -> None:
-    server, page = serve(), new_page()
+    server, page = serve(ChatServer(port=0)), new_page()
     with other(server, "Bob", "tea"):
         join(page, server.url)
         expect(page.get_by_title("tea")).to_be_visible()
@@ -144,7 +129,7 @@ def test_tab_goes_through_everything_in_the_order_in_which_it_is_read(
 def test_keys_alone_do_everything_and_the_focus_is_never_lost(
     serve: Serve, new_page: NewPage
 ) -> None:
-    server, page = serve(), new_page(viewport={"width": 700, "height": 500})
+    server, page = serve(ChatServer(port=0)), new_page(viewport={"width": 700, "height": 500})
     with other(server, "Grace") as grace, other(server, "Bob", "tea"):
         join(page, server.url)
         page.keyboard.type("from a keyboard")
@@ -205,7 +190,7 @@ def test_keys_alone_do_everything_and_the_focus_is_never_lost(
 def test_a_list_that_is_drawn_anew_leaves_the_focus_where_it_was(
     serve: Serve, new_page: NewPage
 ) -> None:
-    server, page = serve(), new_page()
+    server, page = serve(ChatServer(port=0)), new_page()
     with other(server, "Bob", "tea"):
         join(page, server.url)
         rooms = page.get_by_role("navigation", name="Rooms").get_by_role("link")
@@ -218,7 +203,7 @@ def test_a_list_that_is_drawn_anew_leaves_the_focus_where_it_was(
 def test_what_changes_by_itself_is_read_aloud_once_and_the_rest_is_quiet(
     serve: Serve, new_page: NewPage
 ) -> None:
-    server, page = serve(), new_page()
+    server, page = serve(ChatServer(port=0)), new_page()
     with other(server, "Grace") as grace:
         join(page, server.url)
         grace(*[str(n) for n in range(12)])
@@ -255,7 +240,7 @@ SMALLEST = 44  # CSS pixels of what a thumb can hit; WCAG 2.2 wants 24
 
 
 def test_a_phone_shows_everything_upright_and_on_its_side(serve: Serve, new_page: NewPage) -> None:
-    server, phone = serve(), new_page(**SIZES["phone"])
+    server, phone = serve(ChatServer(port=0)), new_page(**SIZES["phone"])
     with other(server, "Grace") as grace, other(server, "Bob", "tea"):
         join(phone, server.url)
         assert "scalable" not in (
@@ -304,7 +289,7 @@ SEEN = """(changes) => {
 def test_a_keyboard_that_lies_over_the_page_leaves_the_input_in_sight(
     serve: Serve, new_page: NewPage
 ) -> None:
-    page = join(new_page(**SIZES["phone"]), serve().url)
+    page = join(new_page(**SIZES["phone"]), serve(ChatServer(port=0)).url)
     assert page.evaluate(SEEN, {"height": 300, "scale": 1}) == 300
     assert page.evaluate(SEEN, {"height": 320, "scale": 2}) == 640  # somebody zooms in
 
@@ -318,7 +303,7 @@ EDGED = "node => getComputedStyle(node).borderTopStyle"
 
 
 def test_what_the_system_asks_for_is_heeded(serve: Serve, new_page: NewPage) -> None:
-    page = join(new_page(viewport={"width": 700, "height": 500}), serve().url)
+    page = join(new_page(viewport={"width": 700, "height": 500}), serve(ChatServer(port=0)).url)
     assert page.evaluate(MOVING) == "chatkit-breathe"
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(MOVING) == "none"

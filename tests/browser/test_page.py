@@ -1,7 +1,6 @@
 """The page as people use it: real windows, a real server, nothing replaced."""
 
 import ssl
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -18,29 +17,13 @@ from chatkit.handlers import ChatSocket, page_routes
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer, LaunchedServer, log_request, make_app
 from tests.browser import jupyterlab
-from tests.browser.conftest import NewPage, wait_until
+from tests.browser.conftest import NewPage, Serve, wait_until
 
 # What Chromium logs while no server answers; 400 if one does by the time the page asks why.
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
 BACK = 15_000  # milliseconds in which a page is back after a restart
 HOSTILE = "<img src=x onerror=\"document.title = 'attacked'\">"
 DISTANCE = "log => log.scrollHeight - log.scrollTop - log.clientHeight"
-
-Serve = Callable[[ChatServer], LaunchedServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """A function that launches a server; all are stopped at the end."""
-    launched: list[LaunchedServer] = []
-
-    def launch(server: ChatServer) -> LaunchedServer:
-        launched.append(LaunchedServer(server))
-        return launched[-1]
-
-    yield launch
-    for server in launched:
-        server.stop()
 
 
 @pytest.fixture
