@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.request import ProxyHandler, build_opener
 
+import nbformat
+from nbformat import NotebookNode
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tornado.testing import bind_unused_port
 
@@ -48,13 +50,7 @@ READY = f"""async () => {{
 }}"""
 RUN_ALL = f"""async () => {{{PANEL}
   await app.commands.execute("notebook:run-all-cells");
-  const cells = panel.content.model.sharedModel.cells.map((cell) => cell.toJSON());
-  const code = cells.filter((cell) => cell.cell_type === "code");
-  const errors = code.flatMap((cell) => cell.outputs).filter((o) => o.output_type === "error");
-  return {{
-    unrun: code.filter((cell) => cell.execution_count === null).length,
-    errors: errors.map((output) => output.evalue),
-  }};
+  return panel.content.model.toJSON();
 }}"""
 RUN_CELL = f"""async (number) => {{{PANEL}
   const code = panel.content.widgets.filter((cell) => cell.model.type === "code");
@@ -93,10 +89,9 @@ class Lab:
         page.wait_for_function(STARTED, timeout=START_LIMIT * 1000)
         page.evaluate(READY)
 
-    def run_all(self, page: Page) -> dict[str, Any]:
-        """Run all cells; return how many stayed unrun, and what the error outputs say."""
-        result: dict[str, Any] = page.evaluate(RUN_ALL)
-        return result
+    def run_all(self, page: Page) -> NotebookNode:
+        """Run all cells; return the notebook as they leave it."""
+        return nbformat.from_dict(page.evaluate(RUN_ALL))
 
     def run_cell(self, page: Page, number: int) -> None:
         """Run one code cell, counted from 1, and wait until it has run."""

@@ -468,6 +468,7 @@ def test_a_reader_who_scrolled_up_is_not_pulled_down(
     reader = join(new_page(viewport={"width": 700, "height": 400}), server.url, "Grace")
     log, pill = reader.get_by_role("log"), reader.get_by_role("button", name="New messages")
     say(ada, *(f"message {n}" for n in range(10)))
+    expect(texts(reader)).to_have_count(10)
     expect(texts(reader).last).to_be_in_viewport()
     log.hover()
     reader.mouse.wheel(0, -10_000)
