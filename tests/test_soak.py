@@ -1,6 +1,7 @@
 """A soak sees what is lost, doubled, left open or grows; and when all is well it says so."""
 
 import asyncio
+import socket
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -119,6 +120,17 @@ async def test_a_server_that_is_gone_is_told_of():
     async with serving() as other:
         with pytest.raises(ChatkitError, match="The server ended in the midst of it"):
             await soak.soak(other.url, server, 60, 2, 1, Findings())
+
+
+async def test_a_server_that_answers_no_more_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(soak, "PATIENCE", 0.1)
+    findings = Findings()
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        url = f"http://127.0.0.1:{hung.getsockname()[1]}/"
+        assert not await soak.read_again(url, "a", findings)
+    assert findings.faults == {"a could not be read to its end": 1}
 
 
 async def test_who_can_not_come_in_ends_the_soak(monkeypatch: pytest.MonkeyPatch):

@@ -20,7 +20,7 @@ from chatkit.messages import Message
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer
 from chatkit.widget import SHOWN, ChatWidget, MessageInput, MessageList
-from tests.conftest import members
+from tests.conftest import members, serving
 from tests.conftest import until as becomes
 from tests.faults import their_server
 
@@ -190,6 +190,15 @@ async def test_a_thread_may_hand_over_what_was_typed(server: ChatServer, make: M
     await asyncio.to_thread(asyncio.run, elsewhere())
     await shows(chat, "from a thread")
     assert loops == [chat.loop]
+
+
+async def test_work_that_fails_is_logged(make: Make, caplog: pytest.LogCaptureFixture):
+    async def fail() -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    async with serving() as server:  # the fixture of that name allows no errors in the log
+        make(server.url).do(fail())
+        await becomes(lambda: "a fault of ours" in caplog.text)
 
 
 async def test_the_line_tells_the_state_and_the_name_as_granted(server: ChatServer, make: Make):

@@ -296,15 +296,19 @@ async def read_again(url: str, room: str, findings: Findings) -> int:
     reader.seen = 0  # so that it gets all that was ever said
     ids: list[int] = []
     texts: set[str] = set()
-    async with reader:
-        await reader.send(THE_END)
-        async for message in reader:
-            ids.append(message.id)
-            if message.message == THE_END:
-                break
-            texts.add(message.message)
-    if ids != [*range(1, len(texts) + 2)]:
-        findings.faults[f"{room} has kept something twice, or with a gap in its numbers"] += 1
+    try:
+        async with asyncio.timeout(PATIENCE), reader:
+            await reader.send(THE_END)
+            async for message in reader:
+                ids.append(message.id)
+                if message.message == THE_END:
+                    break
+                texts.add(message.message)
+    except TimeoutError:
+        findings.faults[f"{room} could not be read to its end"] += 1
+    else:
+        if ids != [*range(1, len(texts) + 2)]:
+            findings.faults[f"{room} has kept something twice, or with a gap in its numbers"] += 1
     return len(texts)
 
 
