@@ -118,7 +118,7 @@ class ChatWidget(ipywidgets.VBox):
     def do(self, work: Coroutine[Any, Any, object]) -> None:
         """Have the client's loop do some work: Jupyter may call from another thread."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        future.add_done_callback(lambda done: done.cancelled() or done.result())  # or log why not
+        future.add_done_callback(lambda done: done.cancelled() or done.result())  # logs an error
 
     def submit(self, text: str) -> None:
         """Send what was typed."""

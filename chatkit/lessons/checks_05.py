@@ -60,7 +60,8 @@ async def tell(speaker: ChatClient, texts: Sequence[str], listener: Listener) ->
 @exercise(
     "05-1",
     "`MessageList` has a trait that says how many messages it keeps: look at its class.",
-    "a trait can be given when the list is made: `small = MessageList(limit=3)`.",
+    "a trait can be given when the list is made: `small = MessageList(limit=3)`. (SHOWN is what it "
+    "is otherwise, and was looked up when the class was made.)",
 )
 async def keeps_three(small: Any) -> str:
     """Tell the list five messages that came over a socket, and see which it shows."""

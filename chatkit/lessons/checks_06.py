@@ -128,7 +128,7 @@ async def parts_of(url: str, page: Outline) -> int:
 @exercise(
     "06-1",
     'The words "Welcome to chat" stand in the file twice. Replace them by the title, escaped, '
-    "and return the text.",
+    "and return the new text: `replace` does not change the old one.",
     'Call the text html; then return html.replace("Welcome to chat", escape(title)).',
 )
 async def own_page(my_page: Callable[[str], Any]) -> str:
@@ -179,6 +179,8 @@ async def address_of_socket(socket_url_for: Callable[[str], str]) -> str:
 
 def numbers(answer: Any) -> list[int]:
     """Return the answer; NotYetError if it is no list of numbers."""
+    if isinstance(answer, list) and any(isinstance(item, str) for item in answer):
+        raise NotYetError("the numbers of the lines", f"lines themselves, {answer!r}")
     if not isinstance(answer, list) or not all(isinstance(item, int) for item in answer):
         raise NotYetError("a list of line numbers", returned(answer))
     return answer
@@ -200,6 +202,8 @@ async def unsafe(unsafe_lines: Callable[[str], list[int]]) -> str:
         sound = [number for number in found if number in (1, 2)]
         if sound and 3 in found:
             raise NotYetError(f"nothing against line {sound[0]}, {page[sound[0] - 1]}", str(found))
+        if found == [2]:
+            raise NotYetError("numbers that count from 1, here [3]", "[2], so counted from 0")
         if found != [3]:
             raise NotYetError(f"[3] where line 3 is {line} ({fault})", str(found))
     page = [*UNSAFE, *SAFE, *UNSAFE]
