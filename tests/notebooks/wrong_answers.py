@@ -1121,15 +1121,12 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "from 0",
             ("source.splitlines(), 1", "source.splitlines()"),
-            r"Expected \[3\] where line 3 is.*came: \[2\]",
+            r"Expected numbers that count from 1, here \[3\].*came: \[2\], so counted from 0",
         ),
         Wrong(
             "lines, not numbers",
             ("return [number for", "return [line for"),
-            (
-                "Expected a list of line numbers"
-                r".*came: a list, \['list\.innerHTML \+= message;'\]"
-            ),
+            r"Expected the numbers.*came: lines themselves, \['list\.innerHTML \+= message;'\]",
         ),
         Wrong(
             "a set",
