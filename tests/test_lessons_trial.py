@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import linecache
 import logging
 import re
 import textwrap
@@ -160,6 +161,64 @@ async def test_an_error_of_somebody_else_is_logged_as_ever(caplog: pytest.LogCap
 
     assert await attempt(noisy, None, LIMIT) == "well done"
     assert [record.getMessage() for record in caplog.records] == ["Uncaught", "in passing"]
+
+
+EARLIER = """
+def worry(at):
+    raise ValueError(at)
+"""
+EXERCISE = """# Exercise 99-1
+def answer():
+    {}
+"""
+
+
+def two_cells(monkeypatch: pytest.MonkeyPatch, exercise: str) -> Callable[[], Any]:
+    """The function `answer` of an exercise's cell, which calls what an earlier cell defines."""
+    space: dict[str, Any] = {"__name__": "__main__", "logged": logged}
+    for file, code in (("<earlier>", EARLIER), ("<exercise>", exercise)):
+        lines = code.splitlines(keepends=True)
+        monkeypatch.setitem(linecache.cache, file, (len(code), None, lines, file))
+        exec(compile(code, file, "exec"), space)
+    found: Callable[[], Any] = space["answer"]
+    return found
+
+
+def logged(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function, and write into the log what it raises, as a broadcaster does."""
+    try:
+        function(*args)
+    except Exception:
+        logging.getLogger("chatkit").exception("dropped")
+
+
+async def fault_in(answer: Callable[[], Any]) -> str:
+    async def call_and_fail(answer: Callable[[], Any]) -> str:
+        await call(answer)
+        raise WrongError("Wrong.")
+
+    with pytest.raises(WrongError) as raised:
+        await attempt(call_and_fail, answer, LIMIT)
+    return str(raised.value)
+
+
+async def test_an_error_in_another_cell_is_told_by_the_exercise_s_line(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    told = await fault_in(two_cells(monkeypatch, EXERCISE.format("worry('here')")))
+    assert told == "Your code raised ValueError in line 3, `worry('here')`: here."
+
+
+async def test_so_is_one_that_somebody_between_them_has_caught(monkeypatch: pytest.MonkeyPatch):
+    told = await fault_in(two_cells(monkeypatch, EXERCISE.format("logged(worry, 'here')")))
+    assert told.startswith("Wrong. Your code raised ValueError in line 3, `logged(worry, 'here')`:")
+
+
+async def test_a_line_of_another_cell_is_told_with_its_function(monkeypatch: pytest.MonkeyPatch):
+    answer = two_cells(monkeypatch, "import functools\nanswer = functools.partial(worry, 'there')")
+    told = await fault_in(answer)
+    where = "in line 3 of the cell with `worry`, `raise ValueError(at)`"
+    assert told == f"Your code raised ValueError {where}: there."
 
 
 @pytest.mark.parametrize(

@@ -142,12 +142,13 @@ async def ping_once(port: int, ping: bytes, payload: bytes) -> None:
         writer.write(REQUEST.encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.write(ping)
-        answer = await soon(frame_from(reader), expected, f"{yours} {why_silent(ping)}")
+        silence = f"{yours} {why_silent(ping)}{why_cut_short(ping, payload)}"
+        answer = await soon(frame_from(reader), expected, silence)
     if answer is None:
         raise NotYetError(expected, f"{yours} the server hung up{why_cut(ping)}")
     if answer.opcode != Opcode.PONG or answer.payload != payload:
         heard = f"a {name_of(answer.opcode)} that carries {shown(answer.payload)}"
-        came = f"{yours} the server answered with {heard}"
+        came = f"{yours} the server answered with {heard}{why_cut_short(ping, payload)}"
         if not ping[1] & 0x80:
             came += ", for it took your mask for payload: 0x80 in the second byte tells of a mask"
         raise NotYetError(expected, came)
@@ -170,6 +171,14 @@ def why_cut(ping: bytes) -> str:
     if ping and ping[0] == Opcode.PING:
         return ": 0x80 in the first byte says that this is a whole frame, and it is missing"
     return ""
+
+
+def why_cut_short(ping: bytes, payload: bytes) -> str:
+    """Return what a ping's header tells of its length, if that is not the payload's."""
+    told = ping[1] & 0x7F if len(ping) > 1 else len(payload)
+    if told == len(payload):
+        return ""
+    return f", for your header tells a length of {told}, and the payload's is {len(payload)}"
 
 
 async def frame_from(reader: asyncio.StreamReader) -> Frame | None:
@@ -195,9 +204,9 @@ WORDS = ["one", "two", "three", "four"]
 
 
 def pieces() -> list[bytes]:
-    """Return four frames cut where frames do not end."""
+    """Return four frames cut where frames do not end, the last one more than once."""
     one, two, three, four = (text_frame(word.encode()) for word in WORDS)
-    return [one + two[:3], two[3:] + three[:1], three[1:], four[:2], four[2:]]
+    return [one + two[:3], two[3:] + three[:1], three[1:], four[:1], four[1:2], four[2:]]
 
 
 @exercise(

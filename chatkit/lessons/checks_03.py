@@ -87,7 +87,10 @@ async def hello_route(answer: Callable[[Rooms], Application]) -> str:
     if told == ["", ""]:
         raise NotYetError('the answer "0 here"', "an empty page: `get` has to call `self.write`")
     if told != ["0 here", "2 here"]:
-        raise NotYetError('"0 here", then "2 here" when two had come', f'"{told[0]}", "{told[1]}"')
+        came = f'"{told[0]}", "{told[1]}"'
+        if told == ["0 here", "1 here"]:  # both are in the lobby
+            came += ": does that count rooms instead of people?"
+        raise NotYetError('"0 here", then "2 here" when two had come', came)
     return 'the server said "0 here", then two came in, and it said "2 here".'
 
 
@@ -173,6 +176,10 @@ async def ask(port: int, path: str, errors: list[BaseException]) -> str:
     came = "an error"
     if errors and "'await' expression" in str(errors[0]) and not place(errors[0]):
         came = "`get` returned a value, and the server sends only what `self.write` is given"
+    elif errors and str(errors[0]).endswith(
+        "initialize() missing 1 required positional argument: 'rooms'"
+    ):
+        came = 'an error: the third part of the route has to be {"rooms": rooms}, for `initialize`'
     elif errors:
         raise errors[0]
     raise NotYetError(f"an answer at /{path}", came)

@@ -6,10 +6,11 @@ import ast
 import linecache
 import re
 from difflib import get_close_matches
-from traceback import extract_tb, walk_tb
+from traceback import walk_stack, walk_tb
 from types import CodeType, FrameType, FunctionType
 
 LEARNERS = "__main__"  # the module that a notebook's cells are
+EXERCISE = "# Exercise "  # how the cell of an exercise begins
 # An error's class, what stands in its words, and what to do about it; the first that fits is told.
 ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
     (
@@ -113,12 +114,29 @@ def in_words(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> str:
-    """Return the last line of the learner's own that an error went through, if it did."""
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    for frame, line in reversed([*zip(frames, extract_tb(error.__traceback__), strict=True)]):
-        if is_learners(frame):
-            return f" in line {line.lineno}" + (f", `{line.line}`" if line.line else "")
-    return ""
+    """Return the last line of the learner's own that an error went through, if it did.
+
+    A line of the exercise comes before one of another cell, which its function tells apart.
+    """
+    frames = [step for step in walk_tb(error.__traceback__) if is_learners(step[0])]
+    if not frames:
+        return ""
+    own = [step for step in (*callers(error), *frames) if first_line(step[0]).startswith(EXERCISE)]
+    frame, number = (own or frames)[-1]
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    elsewhere = "" if own or not line else f" of the cell with `{frame.f_code.co_qualname}`"
+    return f" in line {number}{elsewhere}" + (f", `{line}`" if line else "")
+
+
+def callers(error: BaseException) -> list[tuple[FrameType, int]]:
+    """Return the frames that called the one which caught an error, if they still run."""
+    caught_by = error.__traceback__.tb_frame.f_back if error.__traceback__ else None
+    return [*walk_stack(caught_by)][::-1] if caught_by else []
+
+
+def first_line(frame: FrameType) -> str:
+    """Return the first line of the file or cell that a frame runs; nothing if it isn't known."""
+    return linecache.getline(frame.f_code.co_filename, 1)
 
 
 def is_learners(frame: FrameType) -> bool:

@@ -181,6 +181,14 @@ WRONG: dict[str, list[Wrong]] = {
             ("Opcode", "OpCode"),
             "raised NameError in line 3,.*Run the cells above first; or is it spelt",
         ),
+        Wrong(
+            "a fixed length",
+            ("0x80 | len(payload)", "0x80 | 5"),
+            (
+                "Expected a PONG that carries b'still there.*a PONG that carries b'still', "
+                "for your header tells a length of 5, and the payload's is 12"
+            ),
+        ),
     ],
     "01-3": [
         Wrong(
@@ -235,6 +243,17 @@ WRONG: dict[str, list[Wrong]] = {
                 "Expected feed to return a list of"
                 r".*came: a generator, <generator object FrameReader\.feed"
             ),
+        ),
+        Wrong(
+            "keeps the last piece alone",
+            (
+                "frames, self.rest = read_frames(self.rest + data)",
+                (
+                    "frames, rest = read_frames(self.rest + data)\n"
+                    "        self.rest = rest if frames else data"
+                ),
+            ),
+            r"Expected the texts one, two,.*came: one, two, three\.",
         ),
     ],
     "02-1": [
@@ -313,6 +332,14 @@ WRONG: dict[str, list[Wrong]] = {
             ),
             "raised RuntimeError in line 4,.*Somebody comes or goes while you loop: loop",
         ),
+        Wrong(
+            "self given twice",
+            ("(text, but=self)", "(self, text)"),
+            (
+                r"raised TypeError in line 4, `self\.broadcaster\.notify_clients\(self, text\)`"
+                r".*got <class '__main__\.Typing'>"
+            ),
+        ),
     ],
     "02-2": [
         Wrong(
@@ -368,6 +395,19 @@ WRONG: dict[str, list[Wrong]] = {
             ),
             "raised RuntimeError in line 9,.*Somebody comes or goes while you loop: loop",
         ),
+        Wrong(
+            "says goodbye to itself",
+            (
+                'self.broadcaster.notify_clients("somebody left")',
+                'self.send("somebody left")',
+            ),
+            r"raised WebSocketClosedError in line 9, `self\.send\(\"somebody left\"\)`",
+        ),
+        Wrong(
+            "no came",
+            (('\n        self.broadcaster.notify_clients("somebody came", but=self)'), ""),
+            r"Expected “somebody came” twice at the first of.*came: they heard \[\] and \[\]",
+        ),
     ],
     "02-3": [
         Wrong(
@@ -421,6 +461,11 @@ WRONG: dict[str, list[Wrong]] = {
             "no self",
             ("on_close(self)", "on_close()"),
             r"raised TypeError.*It gets more than its `def` takes\. Is `self`",
+        ),
+        Wrong(
+            "an empty on_close",
+            ("self.broadcaster.disconnect(self)", '"""Nobody is here any more."""'),
+            "20 channels of the gone: on_close is called, but takes out none of them",
         ),
     ],
     "03-1": [
@@ -497,7 +542,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "no rooms",
             (', {"rooms": rooms}', ""),
-            r"raised TypeError.*It gets less than its `def` takes\. Is an",
+            'Expected an answer at /hello.*the third part of the route has to be {"rooms": rooms}',
         ),
         Wrong(
             "return",
@@ -513,7 +558,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "number of rooms",
             ("len(self.rooms.visitors)", "len(self.rooms.open)"),
-            'Expected "0 here", then "2 here".*came: "0 here", "1 here"',
+            'came: "0 here", "1 here": does that count rooms instead of people',
         ),
         Wrong(
             "no len()",
@@ -1201,6 +1246,11 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "07-1": [
         Wrong(
+            "any name",
+            ('org"])', 'org"], any_name=True)'),
+            r"Expected evil\.example:8765, a name that somebody has bent.*came: it was let in",
+        ),
+        Wrong(
             "a string",
             ('["https://class.example.org"]', '"https://class.example.org"'),
             (
@@ -1251,6 +1301,19 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "07-2": [
+        Wrong(
+            "counts one kind of line end",
+            ("len(text.splitlines()) > 20", 'text.count("\n") >= 20'),
+            r"Expected too_long for a message of 21 lines, one of which ends by \\r.*to everybody",
+        ),
+        Wrong(
+            "an error without words",
+            (
+                'detail = "A message has at most 20 lines: send a longer text in parts."',
+                'detail = ""',
+            ),
+            "Expected a sentence in the error, for people.*came: an error without words",
+        ),
         Wrong(
             "off by one",
             ("> 20", ">= 20"),
@@ -1421,6 +1484,11 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "08-2": [
+        Wrong(
+            "how the name begins",
+            ("if name == to", "if name.startswith(to)"),
+            "Expected the visitor whose whole name is Bob.*came: Bob-2 heard it, too",
+        ),
         Wrong(
             "not the sender",
             ("{self, *found}", "found"),
@@ -1598,6 +1666,22 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "09-2": [
         Wrong(
+            "by text",
+            (
+                "if message.id > self.seen:",
+                "said = self.__dict__.setdefault('said', set())\n"
+                "        if message.message not in said:\n"
+                "            said.add(message.message)",
+            ),
+            "Expected both times that Bob says “yes”.*came: one",
+        ),
+        Wrong(
+            "the next number alone",
+            ("message.id > self.seen", "message.id == self.seen + 1"),
+            "Expected message 5, though there was no 4 after 3.*came: silence from then on",
+            patience=0.3,
+        ),
+        Wrong(
             "nothing confirmed",
             ("        self.outbox.confirm(message.key)\n", ""),
             "Expected an empty outbox.*came: “Ada's own” still in it, though confirmed",
@@ -1605,18 +1689,18 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "seen is not set",
             ("            self.seen = message.id\n", ""),
-            "Expected each message to be.*came: “Bob's 1” came twice",
+            "Expected each message to be.*came: “yes” came twice",
         ),
         Wrong(
             ">=",
             ("message.id > self.seen", "message.id >= self.seen"),
-            "Expected each message to be.*came: “Bob's 2” came twice",
+            "Expected each message to be.*came: “no” came twice",
         ),
         Wrong(
             "no await",
             ("await self.deliver", "self.deliver"),
             (
-                r"""Expected \["Bob's 1", "Bob's 2",.*came: \[\]"""
+                r"Expected the messages \[1, 2, 3,.*came: \[\]"
                 r".*made a coroutine, `ChatClient\.deliver`, and nobody awaited it"
             ),
             patience=0.3,
