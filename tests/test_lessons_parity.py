@@ -239,6 +239,24 @@ def test_methods_from_another_lesson_are_adopted_and_count_as_the_same():
     assert not verdict.diffs
 
 
+def test_a_class_made_anew_has_lost_what_was_lent_and_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    class Broadcaster: ...
+
+    monkeypatch.setattr(parity, "_lent", set())
+    parity.adopt(Broadcaster, "connect", "notify")
+    verdict = compare("Broadcaster", ["class Broadcaster: pass"], (), parity._lent)
+    words = repr(verdict)
+    lost = "Broadcaster.connect, Broadcaster.notify"
+    assert f"Lent, and lost again: {lost}: run the cell with `adopt`." in words
+    assert "Broadcaster.disconnect is missing: run the cell that defines it." in words
+    assert "Broadcaster.connect is missing" not in words
+
+
+def test_an_object_can_t_be_compared():
+    with pytest.raises(TypeError, match="compares a class or a function; this is an object of"):
+        parity.same(object())
+
+
 def test_an_abstract_method_may_be_adopted():
     class BatchLog(ABC):
         @abstractmethod

@@ -62,6 +62,7 @@ def method_of(cls: type) -> Callable[[Any], Any]:
 
 
 _adopted: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()
+_lent: set[str] = set()  # all that were ever adopted, such as "ChatServer.stop"
 
 
 def adopt(cls: type, *names: str) -> None:
@@ -75,6 +76,7 @@ def adopt(cls: type, *names: str) -> None:
         setattr(cls, name, vars(own)[name])
     update_abstractmethods(cls)  # one of them may have been missing
     _adopted[cls] = {f"{cls.__name__}.{name}" for name in names}
+    _lent.update(_adopted[cls])
 
 
 def canon(node: ast.stmt) -> str:
@@ -148,8 +150,11 @@ def learned(cells: list[str]) -> Definitions:
 class Sameness:
     """How a learner's class or function compares with the package's. True if they are the same."""
 
-    def __init__(self, name: str, mine: Definitions, theirs: Definitions) -> None:
+    def __init__(
+        self, name: str, mine: Definitions, theirs: Definitions, lent: Collection[str] = ()
+    ) -> None:
         self.name = name
+        self.lent = lent  # parts that an earlier class of this name had adopted
         self.missing = [part for part in theirs if part not in mine]
         self.more = [part for part in mine if part not in theirs]
         both = [part for part in theirs if part in mine]
@@ -162,7 +167,11 @@ class Sameness:
         if self:
             return f"✓ Your {self.name} is chatkit's, line for line."
         lines = [f"✗ Your {self.name} is not yet chatkit's."]
-        lines += [f"{part} is missing: run the cell that defines it." for part in self.missing]
+        lost = [part for part in self.missing if part in self.lent]
+        unbuilt = [part for part in self.missing if part not in self.lent]
+        lines += [f"{part} is missing: run the cell that defines it." for part in unbuilt]
+        if lost:
+            lines.append(f"Lent, and lost again: {', '.join(lost)}: run the cell with `adopt`.")
         lines += [f"{part} is not in chatkit's." for part in self.more]
         lines += [f"{part} differs (- yours, + chatkit's):\n{d}" for part, d in self.diffs.items()]
         return "\n".join(lines)
@@ -201,24 +210,29 @@ def same(thing: Any) -> Sameness:
     """Compare a class or function that was built in this notebook with chatkit's own."""
     from IPython.core.getipython import get_ipython
 
+    if not hasattr(thing, "__name__"):
+        kind = type(thing).__name__
+        raise TypeError(f"`same` compares a class or a function; this is an object of type {kind}.")
     shell: Any = get_ipython()
     cells = []
     for cell in _cells:
         with suppress(SyntaxError):  # a cell that failed defined nothing
             cells.append(shell.transform_cell(cell))
-    return compare(thing.__name__, cells, _adopted.get(thing, ()))
+    return compare(thing.__name__, cells, _adopted.get(thing, ()), _lent)
 
 
-def compare(name: str, cells: list[str], adopted: Collection[str] = ()) -> Sameness:
+def compare(
+    name: str, cells: list[str], adopted: Collection[str] = (), lent: Collection[str] = ()
+) -> Sameness:
     """Compare what cells define under a name with the package's definition of that name.
 
-    `adopted` are methods that need no cell.
+    `adopted` are methods that need no cell, `lent` those that were adopted once.
     """
     for module in TAUGHT:
         theirs = part_of(name, package_definitions(module))
         if theirs:
             given = {part: code for part, code in theirs.items() if part in adopted}
-            return Sameness(name, given | part_of(name, learned(cells)), theirs)
+            return Sameness(name, given | part_of(name, learned(cells)), theirs, lent)
     raise LookupError(f"chatkit has no {name!r} to compare with.")
 
 
