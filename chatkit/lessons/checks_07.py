@@ -37,6 +37,7 @@ STRANGERS = {
     "https://holidays.example": "nobody asked for holidays",
     "null": "so a sandboxed page of anybody's says",
 }
+BENT = "evil.example:8765"  # a host and a port
 HOST = "chat.example.org"
 PAGES = {  # an origin that knocks at HOST: whether it is the chat's own
     "http://chat.example.org": True,
@@ -98,7 +99,10 @@ async def class_page(answer: Callable[[], Any]) -> str:
         for origin, why in STRANGERS.items():
             if (code := await knock(url, Origin=origin)) != 403:
                 raise NotYetError(f"{origin} to be turned away ({why})", told(code))
-    return f"{CLASS} is let in, and {len(STRANGERS)} others are turned away with 403."
+        if (code := await knock(url, Origin=f"http://{BENT}", Host=BENT)) != 403:
+            who = f"{BENT}, a name that somebody has bent to this machine, to be turned away"
+            raise NotYetError(who, f"{told(code)}: you need no any_name and no token here")
+    return f"{CLASS} is let in, and {len(STRANGERS) + 1} others are turned away with 403."
 
 
 async def ask(line: WebSocketClientConnection, frame: Any, what: str = "each frame") -> Any:
@@ -142,11 +146,14 @@ async def brief(answer: Any) -> str:
         for wall, what in {
             f"{most}\nx": "21 lines",
             "x" + "\n" * 4000 + "x": "4,001 lines",
+            f"{most}\rx": "21 lines, one of which ends by \\r: splitlines knows that",
         }.items():
             said = await ask(ada, {"message": wall, "key": "b"}, what)
             if said.get("error") != "too_long":
                 came = f"the error {said['error']}" if "error" in said else "it went to everybody"
                 raise NotYetError(f"too_long for a message of {what}", came)
+            if not said.get("detail"):
+                raise NotYetError("a sentence in the error, for people", "an error without words")
             if said.get("key") != "b":
                 raise NotYetError("the key of the message in the error", "an error without it")
         keyless = "21 lines without a key"

@@ -68,7 +68,7 @@ async def names_are_granted(answer: tuple[list[str], list[str]]) -> str:
     '"name": self.room.members[self].',
 )
 async def reaches_two_alone(handler: type[ChatSocket]) -> str:
-    """Ada writes to Bob; Eve is in the room, too, and another Bob in another room."""
+    """Ada writes to Bob; Bob-2 and Eve are there, too, and another Bob in another room."""
     the_class(handler, "PrivateSocket", ChatSocket)
     plain_def(handler, "receive")
     rooms = Rooms()
@@ -77,16 +77,16 @@ async def reaches_two_alone(handler: type[ChatSocket]) -> str:
         watched(handler) as kind,
         serve(Application([("/ws", kind, settings)])) as join,
     ):
-        wishes = (" Ada", " Bob", "Eve")  # the names that are granted are others than these
-        ada, bob, eve = [await join(name=wish) for wish in wishes]
+        wishes = (" Ada", "Bob-2", " Bob", "Eve")  # granted are others than these
+        ada, second, bob, eve = [await join(name=wish) for wish in wishes]
         elsewhere = await join(name="Bob", room="elsewhere")
-        lines = [ada, bob, eve, elsewhere]
+        lines = [ada, bob, second, eve, elsewhere]
         heard = await heard_of(ada, {"to": "Bob", "message": SECRET, "name": "Eve"}, lines)
         again = await heard_of(ada, {"to": "Zoe", "message": SECRET}, lines)
         kept = [message.message for message in await rooms.log.read("lobby", 0, 100)]
     check_private(heard, kept)
     check_nobody(again)
-    return "Bob and Ada heard it, Eve, another room's Bob and the log did not, and Zoe is unknown."
+    return "Bob and Ada heard it, Bob-2, Eve, another room's Bob and the log did not."
 
 
 @asynccontextmanager
@@ -119,11 +119,13 @@ async def watched(handler: type[ChatSocket]) -> AsyncIterator[type[ChatSocket]]:
 
 def check_private(heard: list[Frames], kept: list[str]) -> None:
     """Raise NotYetError unless Ada and Bob heard the secret once each, and no other did."""
-    ada, bob, eve, elsewhere = heard
+    ada, bob, second, eve, elsewhere = heard
     if SECRET in kept:
         raise NotYetError("nothing of it in the log", "the message stands there for ever")
     if eve:
         raise NotYetError("silence at Eve, to whom nobody wrote", f"she heard {eve}")
+    if second:
+        raise NotYetError("the visitor whose whole name is Bob to hear it", "Bob-2 heard it, too")
     if elsewhere:
         raise NotYetError("the Bob of this room alone to hear it", "a Bob in another room did, too")
     for who, frames in (("Bob", bob), ("Ada, the sender,", ada)):

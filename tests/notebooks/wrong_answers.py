@@ -1303,7 +1303,7 @@ WRONG: dict[str, list[Wrong]] = {
     "07-2": [
         Wrong(
             "counts one kind of line end",
-            ("len(text.splitlines()) > 20", 'text.count("\n") >= 20'),
+            ("len(text.splitlines()) > 20", 'text.count("\\n") >= 20'),
             r"Expected too_long for a message of 21 lines, one of which ends by \\r.*to everybody",
         ),
         Wrong(
