@@ -317,7 +317,7 @@ class SqliteLog(BatchLog):
     def connect(self) -> None:
         """Open the database, and close it again if it can't be used."""
         self.db = sqlite3.connect(
-            self.path, LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+            self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         try:
             self.prepare()

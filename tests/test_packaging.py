@@ -84,7 +84,7 @@ def test_constraints_pin_all_that_comes_along():
 def test_constraints_are_for_every_release_of_the_oldest_python():
     (oldest,) = (f"{wanted.version}.0" for wanted in SpecifierSet(PROJECT["requires-python"]))
     asked = {
-        package.name: package.metadata["Requires-Python"] or ""
+        package.name: package.metadata.get("Requires-Python", "")
         for package in metadata.distributions()
         if canonicalize_name(package.name) in PINS
     }

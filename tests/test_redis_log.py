@@ -794,12 +794,13 @@ async def test_a_replica_that_had_not_got_everything_is_another_log():
 
 @asynccontextmanager
 async def answers(reply: bytes) -> AsyncIterator[int]:
-    """Something else at a port, which has the same answer to everything."""
+    """Something else at a port, which has the same answer to every command."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            while await reader.read(10_000):
-                writer.write(reply)
+            while data := await reader.read(10_000):
+                commands = [line for line in data.split(b"\r\n") if line.startswith(b"*")]
+                writer.write(reply * len(commands))
                 await writer.drain()
         writer.close()
 
