@@ -138,7 +138,7 @@ class NoConfirm(ChatClient):
         ("09-1", partial(MemoryLog, 24), "1 missed, and “Some messages"),
         ("09-1", partial(MemoryLog, 26), "26, and fewer would do"),
         ("09-1", lambda: None, "what came: nothing"),
-        ("09-2", NoDrop, "“Bob's 1” came twice"),
+        ("09-2", NoDrop, "“yes” came twice"),
         ("09-2", NoConfirm, "“Ada's own” still in it"),
         ("09-3", Late, "Grace heard “two”"),
         ("09-3", Silent, "Ada was told nothing"),

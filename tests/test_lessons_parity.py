@@ -3,6 +3,7 @@
 import ast
 import atexit
 import builtins
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     """A real IPython without a terminal, as it stands behind a notebook."""
     monkeypatch.setattr(parity, "_cells", [])
     config = Config(HistoryManager={"enabled": False})
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # it puts its own there
     shell = InteractiveShell.instance(config=config, ipython_dir=str(tmp_path))
     parity.watch()
     yield shell

@@ -361,8 +361,10 @@ async def profile(handler: Handler, kind: Kind = Broadcaster, guess: str = "") -
         progress.step(f"{handler.__name__}, under the profiler")
         async with serving(handler, kind, begin_when_all_are_here) as server:
             job = Job(server.port, os.getpid(), clients, 64, seconds=0.5, whole=relays(kind))
-            await load(handler.__name__, job)
-            server.loop.call_soon_threadsafe(profiler.disable)
+            try:
+                await load(handler.__name__, job)
+            finally:  # from Python 3.12 on a process has one profiler
+                server.loop.call_soon_threadsafe(profiler.disable)
     found: Any = Stats(profiler)
     return shares(own_times(found.stats), guess)
 
