@@ -421,7 +421,7 @@ class ChatClient:
 
     async def take_message(self, message: Message) -> None:
         """Hand a message on, unless it came before; one's own is confirmed by it."""
-        self.attempt = 0  # not as soon as the line stands: who hangs up then isn't hammered
+        self.attempt = 0  # backoff begins anew; a line that merely stands proves nothing
         self.outbox.confirm(message.key)
         if self.seen is None or not message.id:  # a plain server's: it may count anew any time
             await self.deliver(message)

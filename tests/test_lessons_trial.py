@@ -150,6 +150,18 @@ async def test_an_error_in_a_callback_is_told_and_not_printed(caplog: pytest.Log
     assert caplog.records == []
 
 
+async def test_what_a_notebook_does_not_show_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    async def warn(answer: object) -> str:
+        logging.getLogger("chatkit").warning("the log is away")
+        return "well done"
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    assert await attempt(warn, None, LIMIT) == "well done"
+    assert capsys.readouterr().err == ""
+
+
 async def test_an_error_of_somebody_else_is_logged_as_ever(caplog: pytest.LogCaptureFixture):
     async def noisy(answer: object) -> str:
         try:

@@ -242,8 +242,9 @@ class Hearer(logging.Handler):
             return
         for handler in self.handlers:
             handler.handle(record)
-        if self.propagate:
-            logging.getLogger().callHandlers(record)
+        root = logging.getLogger()
+        if self.propagate and (root.handlers or not self.handlers):  # else it would be printed
+            root.callHandlers(record)
 
 
 class Faults(logging.Handler):
