@@ -65,6 +65,13 @@ def test_it_starts_anew_and_stops_twice():
     assert repr(second.stop().stop()) == "Redis has stopped."
 
 
+async def test_after_its_end_whatever_needs_redis_says_how_to_have_it_again():
+    redis = lab.start_redis().stop()
+    assert await redis("PING") is lab.STOPPED
+    assert await redis.run(lab.ear) is lab.STOPPED
+    assert await lab.kill_one(redis) is lab.STOPPED
+
+
 async def test_without_redis_every_experiment_says_so(nowhere: None):
     redis = lab.start_redis()
     assert "There is no redis-server on this machine" in repr(redis)

@@ -51,6 +51,7 @@ T = TypeVar("T")
 
 
 MISSING = Lines("There is no Redis here: the top of the lesson says how to get it.")
+STOPPED = Lines("Redis has stopped: run the cell with start_redis() again.")
 
 
 class StandIn(ModuleType):
@@ -73,6 +74,13 @@ class LessonRedis:
         self.reason = reason
         self.hands: TwoServers | None = None
 
+    @property
+    def absence(self) -> Lines | None:
+        """Return what to say if there is no Redis, or none any more."""
+        if not self.server:
+            return MISSING
+        return None if alive(self.server) else STOPPED
+
     def url(self, database: int) -> str:
         """Return the address of one of its databases."""
         assert self.server is not None
@@ -94,8 +102,8 @@ class LessonRedis:
 
     async def __call__(self, *words: str) -> Any:
         """Return what Redis replies to a command, or in which words it objects."""
-        if not self.server:
-            return MISSING
+        if self.absence:
+            return self.absence
         from redis.exceptions import ResponseError
 
         async with self.client(PLAY) as client:
@@ -106,8 +114,8 @@ class LessonRedis:
 
     async def run(self, experiment: Callable[..., Awaitable[T]], *args: Any) -> T | Lines:
         """Return what an experiment does with a client of an empty database."""
-        if not self.server:
-            return MISSING
+        if self.absence:
+            return self.absence
         await self.emptied()
         async with self.client(EXPERIMENTS) as client:
             return await experiment(client, *args)
@@ -166,10 +174,10 @@ def look_for_redis() -> LessonRedis:
 def on_redis(
     experiment: Callable[Concatenate[LessonRedis, P], Awaitable[T]],
 ) -> Callable[Concatenate[LessonRedis, P], Awaitable[T | Lines]]:
-    """Return an experiment that says so if there is no Redis."""
+    """Return an experiment that says so if there is no Redis, or none any more."""
 
     async def guarded(redis: LessonRedis, /, *args: P.args, **kwargs: P.kwargs) -> T | Lines:
-        return await experiment(redis, *args, **kwargs) if redis.server else MISSING
+        return redis.absence or await experiment(redis, *args, **kwargs)
 
     return guarded
 

@@ -1824,6 +1824,11 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "10-1": [
         Wrong(
+            "asked for by each",
+            ("        if not self.arrived:\n    ", ""),
+            "Expected one write for 20 messages.*came: 20 writes: `flush` was asked for by more",
+        ),
+        Wrong(
             "shorter",
             ("call_soon(self.flush)", "call_later(0.005, self.flush)"),
             "Expected a lone message to leave.*came: it was kept waiting",
@@ -1963,6 +1968,22 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "10-3": [
         Wrong(
+            "a full socket loses a frame",
+            ("                sent = 0\n        if", "                return\n        if"),
+            "Expected the stream to keep what the socket can't take.*came: nothing is kept",
+        ),
+        Wrong(
+            "a full socket is not thought of",
+            (
+                "            try:\n"
+                "                sent = stream.socket.send(frames)\n"
+                "            except BlockingIOError:  # it is full\n"
+                "                sent = 0\n",
+                "            sent = stream.socket.send(frames)\n",
+            ),
+            "raised BlockingIOError in line 7",
+        ),
+        Wrong(
             "all to the stream",
             (
                 (
@@ -2087,6 +2108,11 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "11-2": [
         Wrong(
+            "hash of a text",
+            ('sha256(f"{cell} {room}".encode()).digest()', "hash(cell + room)"),
+            "Expected a room to be in the same cell for everybody.*came: `hash` of a text is diff",
+        ),
+        Wrong(
             "the room alone", ('f"{cell} {room}"', "room"), "Expected the new cell to take.*came: 0"
         ),
         Wrong(
@@ -2134,6 +2160,22 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "11-3": [
+        Wrong(
+            "all anew, without what was heard before",
+            (
+                "async def follow(redis, hear):\n"
+                "    heard = []\n"
+                "    while True:\n"
+                "        with suppress(RedisError):\n"
+                '            for _, fields in await redis.xrange("lobby"):\n'
+                '                if fields["text"] not in heard:\n'
+                '                    heard.append(fields["text"])\n'
+                '                    hear(fields["text"])\n'
+                "        await asyncio.sleep(0.02)\n"
+            ),
+            "Expected what is said twice to be heard twice.*came: it was once",
+            patience=1.0,
+        ),
         Wrong("$ once", ('"0-0"', '"$"'), "Expected what was said while the.*came: it is missing"),
         Wrong(
             "from the start each time",
@@ -2295,6 +2337,16 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "12-2": [
+        Wrong(
+            "too hasty",
+            ("request_timeout=1", "request_timeout=0.01"),
+            r"Expected True for a server that is well, and takes 0\.1 seconds.*came: False",
+        ),
+        Wrong(
+            "the page",
+            ('url + "healthz"', "url"),
+            "Expected False for a server that is about to stop.*came: True",
+        ),
         Wrong(
             "no timeout",
             (", request_timeout=1", ""),
@@ -2462,6 +2514,23 @@ WRONG: dict[str, list[Wrong]] = {
     ],
     "12-4": [
         Wrong(
+            "/meow, too",
+            ('command != "me"', 'not command.startswith("me")'),
+            r"Expected all to hear \['hello', .*came: \['hello', '\* Ada waves \*', '\* Ada  \*'",
+        ),
+        Wrong(
+            "waves alone",
+            ('command != "me"', 'text != "/me waves"'),
+            r"Expected all to hear \['hello', .*came: \['hello', '\* Ada waves \*', '1/2'\]",
+            patience=0.3,
+        ),
+        Wrong(
+            "always Ada",
+            ("* {name} {words} *", "* Ada {words} *"),
+            r"Expected all to hear \['hello', .*came: \['hello', .*'\* Ada laughs \*'\]",
+            patience=0.3,
+        ),
+        Wrong(
             "loses the key",
             ("{**frame, ", "{"),
             "Expected Ada to be told what became of.*came: an answer without the key",
@@ -2504,7 +2573,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "a slash anywhere",
             ('text.startswith("/")', '"/" in text'),
-            r"Expected all to hear \['hello', '\* Ada .*came: \['hello', '\* Ada waves \*'\]",
+            r"Expected all to hear \['hello', .*came: \['hello', '\* Ada waves \*', '\* Bob laughs",
             patience=0.3,
         ),
         Wrong(
@@ -2521,7 +2590,7 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(
             "does not name it",
             ("There is no command /{command}", "What"),
-            r"Expected one error for Ada that names .*came: \['What: try /me waves\.'\]",
+            r"Expected one error for Ada that names .*came: \['What: try /me waves\.', 'What",
         ),
         Wrong(
             "the visitor's name",
@@ -2535,6 +2604,11 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "12-5": [
+        Wrong(
+            "to all who are named",
+            ("if name == to", "if name in text"),
+            r"Expected Eve to hear \['hello', 'mail m.*came: \['hello', '@Bob the key",
+        ),
         Wrong(
             "the stub",
             (
@@ -2558,7 +2632,7 @@ WRONG: dict[str, list[Wrong]] = {
             ),
             (
                 r"Expected Eve to hear \['hello', 'mail m.*came: \['hello', '@Bob the "
-                r"key is under the mat', 'mail me: ada@Bob"
+                r"key is under the mat, and not a word to Eve', 'mail me: ada@Bob"
             ),
         ),
         Wrong(
@@ -2572,7 +2646,7 @@ WRONG: dict[str, list[Wrong]] = {
             ("{self, *found}", "members"),
             (
                 r"Expected Eve to hear \['hello', 'mail m.*came: \['hello', '@Bob the "
-                r"key is under the mat', 'mail me: ada@Bob"
+                r"key is under the mat, and not a word to Eve', 'mail me: ada@Bob"
             ),
         ),
         Wrong(
@@ -2616,6 +2690,14 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "12-6": [
+        Wrong(
+            "a task of this thread",
+            (
+                "asyncio.run_coroutine_threadsafe(self.client.send(text), self.loop)",
+                "asyncio.create_task(self.client.send(text))",
+            ),
+            "Expected `receive` to send when another thread.*came: RuntimeError: no running event",
+        ),
         Wrong(
             "append",
             ("self.strokes = [*self.strokes, stroke]", "self.strokes.append(stroke)"),
@@ -2721,6 +2803,12 @@ WRONG: dict[str, list[Wrong]] = {
         ),
     ],
     "12-7": [
+        Wrong(
+            "known by its colon",
+            ("message.name != here.name", '": " not in message.message'),
+            r"Expected \['anybody south\?', 'Bob: yes, here', 'Bob: note: hi'\]",
+            patience=0.3,
+        ),
         Wrong(
             "echo without end",
             ("            if message.name != here.name:\n    ", ""),
