@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,6 +23,9 @@ from chatkit.messages import ChatkitError
 from chatkit.server import ChatServer
 
 Join = Callable[..., Awaitable[ClientConnection]]
+
+# A shell has what it runs in the background ignore Ctrl+C, and so would the programs of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every run; a slow machine is no reason to fail.
 hypothesis.settings.register_profile("chatkit", derandomize=True, deadline=None, database=None)
