@@ -38,7 +38,7 @@ lab: $(LAB_READY) ## open the lessons in JupyterLab (LAB_ARGS="--port 9999" is p
 
 test: check ## run everything: lint, types, unit, socket, notebook and browser tests
 	@$(PY) -m tests.system
-	@CHATKIT_STARTED=$(STARTED) $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder \
+	@CHATKIT_STARTED=$(STARTED) $(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder \
 		--nbval --nbval-current-env --nbval-cell-timeout 60 tests $(LESSONS)
 
 check: $(TEST_READY) ## lint, formatting and types alone

@@ -73,12 +73,10 @@ async def test_a_loop_that_catches_all_is_broken_again_and_again(monkeypatch: py
 
 
 async def test_a_sleep_that_holds_up_everybody_is_told_of(monkeypatch: pytest.MonkeyPatch):
-    lines = {2: "    time.sleep(0.5)"}
+    lines = {2: "    time.sleep(1)"}
     monkeypatch.setattr(trial.linecache, "getline", lambda file, line: lines.get(line, ""))
-    told = await fault_of("async def answer():\n    time.sleep(0.5)")
-    assert told.startswith(
-        "Your code held up everybody while it slept in line 2, `time.sleep(0.5)`"
-    )
+    told = await fault_of("async def answer():\n    time.sleep(1)")
+    assert told.startswith("Your code held up everybody while it slept in line 2, `time.sleep(1)`")
 
 
 async def test_what_does_not_end_is_stopped():

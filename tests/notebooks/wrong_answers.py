@@ -660,7 +660,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "        await self.http.close_all",
                 (
                     "        time = __import__('time')\n"
-                    "        time.sleep(0.5)\n"
+                    "        time.sleep(1)\n"
                     "        await self.http.close_all"
                 ),
             ),
@@ -718,7 +718,7 @@ WRONG: dict[str, list[Wrong]] = {
         ),
         Wrong(
             "time.sleep",
-            ("            await", ("            __import__('time').sleep(0.5)\n            await")),
+            ("            await", ("            __import__('time').sleep(1)\n            await")),
             "Your code held up everybody while it slept",
         ),
         Wrong(
@@ -2241,7 +2241,7 @@ WRONG: dict[str, list[Wrong]] = {
         ),
         Wrong(
             "time.sleep",
-            ("await asyncio.sleep(0.05)", "__import__('time').sleep(0.5)"),
+            ("await asyncio.sleep(0.05)", "__import__('time').sleep(1)"),
             "Your code held up everybody while it slept",
         ),
     ],
@@ -2269,7 +2269,7 @@ WRONG: dict[str, list[Wrong]] = {
         ),
         Wrong(
             "time.sleep",
-            ("await ada.confirmed()", "time.sleep(0.4)"),
+            ("await ada.confirmed()", "time.sleep(1)"),
             (
                 "Expected a pass for a handler that doe.*came: AssertionError.*Your "
                 "code held up everybody while it slept"
