@@ -102,8 +102,8 @@ class LessonRedis:
 
     async def __call__(self, *words: str) -> Any:
         """Return what Redis replies to a command, or in which words it objects."""
-        if self.absence:
-            return self.absence
+        if absence := self.absence:
+            return absence
         from redis.exceptions import ResponseError
 
         async with self.client(PLAY) as client:
@@ -114,8 +114,8 @@ class LessonRedis:
 
     async def run(self, experiment: Callable[..., Awaitable[T]], *args: Any) -> T | Lines:
         """Return what an experiment does with a client of an empty database."""
-        if self.absence:
-            return self.absence
+        if absence := self.absence:
+            return absence
         await self.emptied()
         async with self.client(EXPERIMENTS) as client:
             return await experiment(client, *args)

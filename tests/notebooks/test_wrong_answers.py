@@ -8,11 +8,11 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-import nbformat
 import psutil
 import pytest
 
 from chatkit.lessons import check, checking, trial
+from tests.notebooks.exercises import code_cells, read
 from tests.notebooks.run import NOTEBOOKS
 from tests.notebooks.wrong_answers import WRONG, Wrong
 
@@ -48,8 +48,7 @@ each_exercise = pytest.mark.parametrize("name", NAMES)
 @cache
 def cells(lesson: str) -> list[str]:
     [path] = NOTEBOOKS.glob(f"{lesson}-*.ipynb")
-    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell.source for cell in code_cells(read(path))]
 
 
 def written(lesson: str) -> list[str]:
