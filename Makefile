@@ -23,7 +23,7 @@ define install
 	$(find_python); \
 	rm -rf .venv && "$$python" -m venv .venv; }
 	@echo "Installing $(1) into .venv: once, and it takes a minute or two …"
-	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(2)'
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt -e '$(2)'
 endef
 
 .PHONY: help lab test check format notebooks soak screenshots lock clean

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from chatkit.server import ChatServer, LaunchedServer
 from tests.browser import chromium
 
 VIEWPORT = {"width": 1100, "height": 800}
 NewPage = Callable[..., Page]
+Watch = Callable[[Page], None]
 Serve = Callable[[ChatServer], LaunchedServer]
 
 
@@ -49,31 +50,48 @@ def forgiven() -> list[str]:
 
 
 @pytest.fixture
-def new_page(browser: Browser, forgiven: list[str]) -> Iterator[NewPage]:
-    """A function that opens a page with cookies and storage of its own, as another person would.
-
-    Its keywords are those of Playwright's `new_context`. Afterwards no page may have logged an
-    error or have thrown one.
-    """
-    contexts = []
+def watch(forgiven: list[str]) -> Iterator[Watch]:
+    """A function that watches a page: from now on it may neither log an error nor throw one."""
     problems: list[str] = []
+    watched: list[Page] = []
 
-    def listen(said: ConsoleMessage) -> None:
+    def logged(said: ConsoleMessage) -> None:
         if said.type == "error":
             problems.append(said.text)
+
+    def threw(error: Error) -> None:
+        problems.append(str(error))
+
+    def watch(page: Page) -> None:
+        page.on("console", logged)
+        page.on("pageerror", threw)
+        watched.append(page)
+
+    yield watch
+    for page in watched:
+        page.remove_listener("console", logged)
+        page.remove_listener("pageerror", threw)
+    assert [text for text in problems if not any(part in text for part in forgiven)] == []
+
+
+@pytest.fixture
+def new_page(browser: Browser, watch: Watch) -> Iterator[NewPage]:
+    """A function that opens a page with cookies and storage of its own, as another person would.
+
+    Its keywords are those of Playwright's `new_context`. The page is watched.
+    """
+    contexts = []
 
     def open_page(**options: Any) -> Page:
         context = browser.new_context(**{"viewport": VIEWPORT, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", listen)
+        watch(page)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert [text for text in problems if not any(part in text for part in forgiven)] == []
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.request import ProxyHandler, build_opener
@@ -41,6 +40,9 @@ PANEL = """
   const panel = [...(app?.shell.widgets("main") ?? [])].find((widget) => widget.sessionContext);
 """
 STARTED = f"() => {{{PANEL} return Boolean(panel); }}"
+OPEN = f"""async (path) => {{{PANEL}
+  await app.commands.execute("docmanager:open", {{ path }});
+}}"""
 READY = f"""async () => {{
   await window.jupyterapp.restored;{PANEL}
   await panel.context.ready;
@@ -69,9 +71,13 @@ THEME = f"""async (theme) => {{{PANEL}
 EXECUTE = f"""async (code) => {{{PANEL}
   await panel.sessionContext.session.kernel.requestExecute({{ code }}).done;
 }}"""
-CLOSE = f"""async () => {{{PANEL}
-  await panel.sessionContext.shutdown();
-}}"""
+CLOSE = """async () => {
+  const widgets = [...(window.jupyterapp?.shell.widgets("main") ?? [])];
+  for (const panel of widgets.filter((widget) => widget.sessionContext)) {
+    await panel.sessionContext.shutdown();
+    panel.dispose();
+  }
+}"""
 
 
 @dataclass
@@ -80,12 +86,13 @@ class Lab:
 
     url: str
     folder: Path
-    windows: Iterator[int] = field(default_factory=count)
 
     def open(self, page: Page, notebook: str) -> None:
-        """Open a notebook in the window, alone, and wait for its kernel."""
-        workspace = f"{Path(notebook).stem}-{next(self.windows)}"
-        page.goto(f"{self.url}lab/workspaces/{workspace}/tree/{notebook}?token={TOKEN}")
+        """Open a notebook, in the JupyterLab that the window shows or in a new one."""
+        if page.url.startswith(self.url):
+            page.evaluate(OPEN, notebook)
+        else:
+            page.goto(f"{self.url}lab/tree/{notebook}?token={TOKEN}")
         page.wait_for_function(STARTED, timeout=START_LIMIT * 1000)
         page.evaluate(READY)
 
@@ -113,7 +120,7 @@ class Lab:
         page.evaluate(EXECUTE, code)
 
     def close(self, page: Page) -> None:
-        """Shut the notebook's kernel down, and discard what the run has changed."""
+        """Shut the kernels down, and close the notebooks; what has changed in them is discarded."""
         page.evaluate(CLOSE)
 
 

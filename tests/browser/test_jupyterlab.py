@@ -5,12 +5,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from chatkit.paths import NOTEBOOKS
 from tests.browser import jupyterlab
 from tests.browser.accessibility import press, violations
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import NewPage, Watch
 from tests.browser.jupyterlab import Chatter
 from tests.notebooks.exercises import LESSONS, code_cells, errors, exercises_of, solved, verdicts
 
@@ -46,15 +46,29 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyterlab.Lab]:
         yield lab
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """One window for all: most of the time a new one takes is JupyterLab's own beginning.
+
+    It is so tall that no output is out of sight and taken off the page.
+    """
+    context = browser.new_context(viewport={"width": 1500, "height": 2400})
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def window(new_page: NewPage, forgiven: list[str]) -> Page:
-    """A window for JupyterLab, so tall that no output is out of sight and taken off the page."""
+def window(lab: jupyterlab.Lab, tab: Page, watch: Watch, forgiven: list[str]) -> Iterator[Page]:
+    """The window, watched, in which the test can open a notebook; it is closed afterwards."""
     forgiven += ["Failed to load resource", "WebSocket connection to"]  # JupyterLab's own
-    return new_page(viewport={"width": 1500, "height": 2400})
+    watch(tab)
+    tab.emulate_media(color_scheme="light")
+    yield tab
+    lab.close(tab)
 
 
 @pytest.fixture
-def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> Iterator[list[Chatter]]:
+def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> list[Chatter]:
     """Lesson 00 after its third cell, and the chat's page in one more window."""
     lab.open(window, "00-start-here.ipynb")
     for number in (1, 2, 3):
@@ -67,8 +81,7 @@ def chat(lab: jupyterlab.Lab, window: Page, new_page: NewPage) -> Iterator[list[
     chatters = [Chatter(frame), Chatter(window.locator(".chatkit-widget")), Chatter(other)]
     for chatter in chatters:
         chatter.expect_state("connected")
-    yield chatters
-    lab.close(window)
+    return chatters
 
 
 @pytest.mark.timeout(240)  # one of them kills a server five times
@@ -85,7 +98,6 @@ def test_run_all_cells_runs_every_lesson_and_gives_every_solution_a_tick(
     assert errors(run) == []
     assert [cell.source for cell in code_cells(run) if cell.execution_count is None] == []
     assert verdicts(run) == {exercise: {"✓"} for exercise in exercises_of(run)}
-    lab.close(window)
 
 
 def test_what_one_types_quickly_all_see_once_and_in_order(chat: list[Chatter]) -> None:
@@ -128,7 +140,7 @@ def test_axe_finds_nothing_in_the_widget_the_frame_and_the_lessons_pictures(
     lab: jupyterlab.Lab, chat: list[Chatter], window: Page, forgiven: list[str]
 ) -> None:
     forgiven.append("net::ERR_CONNECTION_REFUSED")
-    window.add_style_tag(content=BODY)
+    style = window.add_style_tag(content=BODY)
     widget, bob = chat[1].place, chat[2].place
     frame = window.locator(FRAME).element_handle().content_frame()
     assert isinstance(bob, Page)
@@ -166,6 +178,7 @@ def test_axe_finds_nothing_in_the_widget_the_frame_and_the_lessons_pictures(
     scan()
     widget.locator(".chatkit-room").evaluate("node => { node.style.color = '#555' }")
     assert "color-contrast" in str(violations(window, ".chatkit-widget"))  # it does look
+    style.evaluate("node => node.remove()")
 
 
 def test_keys_alone_do_everything_in_the_widget(
@@ -216,4 +229,3 @@ def test_a_solution_takes_the_place_of_the_cell_that_asks_for_it(
     solved = (NOTEBOOKS / "solutions" / "00-1.py").read_text(encoding="utf-8").splitlines()
     expect(exercise.locator(".cm-line")).to_have_text(solved)
     assert cells.count() == len(before)
-    lab.close(window)

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browser.conftest import wait_until
+from tests.browser.conftest import Watch, wait_until
 
 STATIC = Path(__file__).parents[2] / "static"
 PREFIX = "/user/ada/proxy/8765/"
@@ -119,15 +119,9 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def blank(tab: Page, address: str) -> Iterator[Page]:
+def blank(tab: Page, watch: Watch, address: str) -> Page:
     """An empty page with the fakes and the modules' exports as globals."""
-    problems: list[str] = []
-
-    def listen(said: ConsoleMessage) -> None:
-        if said.type == "error":
-            problems.append(said.text)
-
-    tab.on("console", listen)
+    watch(tab)
     tab.emulate_media(color_scheme="light")
     tab.goto(address + "blank")
     tab.evaluate(
@@ -138,9 +132,7 @@ def blank(tab: Page, address: str) -> Iterator[Page]:
           Object.assign(window, ...modules, { view, input });
         }"""
     )
-    yield tab
-    tab.remove_listener("console", listen)
-    assert problems == []
+    return tab
 
 
 # codec.js
