@@ -213,7 +213,7 @@ async def until_the_plug_is_pulled(path: str, room: type[Room]) -> tuple[list[st
         await ada.send("one")
         await until(lambda: heard, PATIENCE)
         await until(lambda: not ada.outbox.unconfirmed, PATIENCE)
-        log.powered = False
+        await log.pull()
         await ada.send("two")
         await until(lambda: hints or len(heard) > 1, PATIENCE)
         ada.outbox.unconfirmed.clear()  # so that closing need not wait for it

@@ -224,6 +224,10 @@ class PulledPlug(SqliteLog):
 
     powered = True
 
+    async def pull(self) -> None:
+        """Take the power away; what was to be stored before that is stored."""
+        await self.run(setattr, self, "powered", False)
+
     def store(self, batch: Sequence[Waiting]) -> Any:
         """Store a batch, as long as there is power."""
         if not self.powered:
