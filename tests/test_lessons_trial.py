@@ -51,6 +51,29 @@ async def test_a_coroutine_that_nobody_awaits_is_told_of():
     assert told.startswith("Your code made a coroutine, `greet`, and nobody awaited it:")
 
 
+async def test_nothing_is_told_of_a_fetch_that_is_given_up(caplog: pytest.LogCaptureFixture):
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other end hangs up
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as silent:
+        address = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+        answer = learners(
+            f"""
+            from contextlib import suppress
+            from tornado.httpclient import AsyncHTTPClient
+
+            async def answer():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await AsyncHTTPClient().fetch("{address}", request_timeout=0.2)
+                await asyncio.sleep(0.3)  # Tornado's own limit is over now
+            """
+        )
+        assert await attempt(call, answer, LIMIT) == "well done"
+    assert caplog.messages == []
+
+
 async def test_a_loop_without_await_is_broken_in_the_end(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(trial, "STUCK", 0.3)
     told = await fault_of("def answer():\n    while True:\n        pass")

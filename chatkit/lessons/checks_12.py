@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -12,7 +11,6 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import Any
 
 from anywidget import AnyWidget
-from tornado.log import app_log
 from tornado.web import Application, RequestHandler
 
 from chatkit.client import ChatClient
@@ -207,28 +205,12 @@ async def tells_the_well_from_the_ill(healthy: Trying) -> str:
     """Ask after a server that is well, one that drains, one that is dead, and one that is stuck."""
     if not iscoroutinefunction(the_function(healthy, "healthy")):
         raise NotYetError("an `async def healthy`", "a plain `def`")
-    with without_late_errors():
-        async with failures():  # of fetches that nobody awaits
-            try:
-                await ask_all(healthy)
-            finally:
-                await asyncio.sleep(SILENCE)  # in which those fail
+    async with failures():  # of fetches that nobody awaits
+        try:
+            await ask_all(healthy)
+        finally:
+            await asyncio.sleep(SILENCE)  # in which those fail
     return "well is well; draining, dead and stuck are not, and none kept you waiting."
-
-
-def in_time(record: logging.LogRecord) -> bool:
-    """Return whether what Tornado tells is not of a fetch that has been given up."""
-    return "after Future was cancelled" not in record.getMessage()
-
-
-@contextmanager
-def without_late_errors() -> Iterator[None]:
-    """Have Tornado not tell of fetches that an answer has given up, as by `asyncio.timeout`."""
-    app_log.addFilter(in_time)
-    try:
-        yield
-    finally:
-        app_log.removeFilter(in_time)
 
 
 async def ask_all(healthy: Trying) -> None:

@@ -26,6 +26,7 @@ STUCK = 3.0  # seconds of standing still after which a loop without an end is br
 TIDYING = 1.5  # seconds in which an answer that is stopped has to let go
 GOODBYE = 0.2  # seconds in which a connection on loopback has been closed at both ends
 LOGS = ("tornado.application", "tornado.general", "asyncio", "chatkit")
+GIVEN_UP = "after Future was cancelled"  # so Tornado tells of what nobody waits for any more
 NEVER_AWAITED = re.compile(r"coroutine '(.*)' was never awaited")
 
 _tasks_of: ContextVar[WeakSet[asyncio.Future[Any]] | None] = ContextVar("_tasks_of", default=None)
@@ -224,7 +225,7 @@ def plain_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> as
 
 
 class Hearer(logging.Handler):
-    """Takes the learner's errors that are logged in this thread, and hands all else on."""
+    """Takes what the learner's code has logged in this thread, and hands all else on."""
 
     def __init__(
         self,
@@ -238,13 +239,19 @@ class Hearer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one record."""
-        if record.thread == self.here and record.exc_info and self.note(record.exc_info[1]):
+        if record.thread == self.here and self.takes(record):
             return
         for handler in self.handlers:
             handler.handle(record)
         root = logging.getLogger()
         if self.propagate and (root.handlers or not self.handlers):  # else it would be printed
             root.callHandlers(record)
+
+    def takes(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is of an error that is the learner's, or of what was given up."""
+        if GIVEN_UP in record.getMessage():
+            return True
+        return record.exc_info is not None and self.note(record.exc_info[1])
 
 
 class Faults(logging.Handler):
