@@ -48,10 +48,14 @@ def ensure() -> str:
 
 
 def launch(playwright: Playwright, executable: str) -> Browser:
-    """A headless browser that calls nobody; root has no sandbox to give."""
+    """A headless browser that calls nobody; root has no sandbox to give.
+
+    Playwright has a smaller one beside its own Chromium, and takes that if it is not told which.
+    """
     root = getattr(os, "geteuid", lambda: 1)() == 0
     args = [*QUIET, "--no-sandbox"] if root else [*QUIET]
-    return playwright.chromium.launch(executable_path=executable, args=args)
+    path = None if executable == playwright.chromium.executable_path else executable
+    return playwright.chromium.launch(executable_path=path, args=args)
 
 
 def _places() -> Iterator[str]:
