@@ -55,7 +55,7 @@ notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY
 soak: $(LAB_READY) ## have 1,000 people talk, come and go for five minutes: is anything lost?
 	@$(PY) -m chatkit.cli soak $(SOAK_ARGS)
 
-screenshots: $(TEST_READY) ## make the pictures in the README again
+screenshots: $(TEST_READY) ## make the two screenshots in the README again
 	@$(PY) -m tests.browser.screenshots
 
 lock: ## pin the newest versions that pyproject.toml allows in constraints.txt

@@ -1,6 +1,6 @@
 // Joins the parts of the page: the socket knows no page, the parts know no socket. Lesson 06.
 
-import { MessageInput } from "./message-input.js";
+import { LONGEST, MessageInput } from "./message-input.js";
 import { CAPACITY, Outbox, randomMark } from "./outbox.js";
 import { Presence } from "./presence.js";
 import { RoomList } from "./rooms.js";
@@ -150,10 +150,13 @@ function showPresence({ page, session, presence: { members, count, typing, news 
   page.rooms.show({ here: session.room, count });
 }
 
-/** Keeps a text until it is confirmed; false if there is no room for it. */
+/** Keeps a text until it is confirmed; false if it is too long, or there is no room for it. */
 function submit(text, chat) {
-  const kept = chat.outbox.add(chat.session.room, text);
-  chat.page.error(kept ? "" : FULL);
+  const { length } = text; // what came back from the server may have added up
+  const fits = length <= LONGEST;
+  const kept = fits && chat.outbox.add(chat.session.room, text);
+  const long = `A message has at most ${LONGEST} characters, and this one has ${length}.`;
+  chat.page.error(kept ? "" : fits ? FULL : long);
   showPending(chat);
   return kept;
 }

@@ -38,6 +38,7 @@ export class MessageInput {
     this.form.addEventListener("submit", (event) => this.send(event));
     Object.assign(this, { placeholder, enabled: true, onTyping: () => {}, told: -Infinity });
     el.append(this.form);
+    new ResizeObserver(() => requestAnimationFrame(() => this.fit())).observe(this.form);
   }
 
   set placeholder(text) {
@@ -78,13 +79,19 @@ export class MessageInput {
   }
 
   refresh() {
-    const { value, style } = this.area;
+    const { value } = this.area;
     const left = LONGEST - value.length;
     this.button.disabled = !this.ready || value.trim() === "";
     this.left.hidden = left > NEAR;
     this.left.textContent = `${left} left`;
+    this.fit();
+  }
+
+  /** Makes the field as high as its text; out of sight it has no height that could be known. */
+  fit() {
+    const { value, style } = this.area;
     style.setProperty("height", "auto");
-    if (value) style.setProperty("height", `${this.area.scrollHeight}px`);
+    if (value && this.area.scrollHeight) style.setProperty("height", `${this.area.scrollHeight}px`);
   }
 }
 

@@ -1,13 +1,14 @@
 // The list of rooms, and the way to another one. It knows no socket. Lesson 08.
 
 import { ROOM, ROOM_RULE } from "./session.js";
+import { Rows } from "./view.js";
 
 /** True for a plain click; one with Ctrl or another key wants a window of its own. */
 function staysHere(event) {
   return !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }
 
-function part(className, text) {
+function part(className, text = "") {
   return Object.assign(document.createElement("span"), { className, textContent: text });
 }
 
@@ -16,6 +17,7 @@ export class RoomList {
   constructor(el, { link, go }) {
     Object.assign(this, { link, go, rooms: {}, here: "", count: 0, pending: () => 0 });
     this.list = el.querySelector("ul");
+    this.rows = new Rows(this.list, (room) => this.draw(room));
     this.form = el.querySelector("form");
     this.field = el.querySelector("input");
     this.rule = el.querySelector("[role=alert]");
@@ -30,29 +32,31 @@ export class RoomList {
   show(changes) {
     Object.assign(this, changes);
     const counts = { ...this.rooms, ...(this.here && { [this.here]: this.count }) };
-    const focused = document.activeElement?.dataset.room;
-    const rooms = Object.keys(counts).sort((a, b) => a.localeCompare(b));
-    this.list.replaceChildren(...rooms.map((room) => this.draw(room, counts[room])));
-    const links = [...this.list.querySelectorAll("a")];
-    if (focused) (links.find((anchor) => anchor.dataset.room === focused) ?? links[0])?.focus();
+    const focused = this.list.contains(document.activeElement);
+    const links = this.rows.show(Object.keys(counts));
+    for (const [room, anchor] of links) this.update(anchor, room, counts[room]);
+    if (focused && !this.list.contains(document.activeElement)) this.list.querySelector("a")?.focus();
   }
 
-  draw(room, count) {
+  update(anchor, room, count) {
+    const [, here, waiting] = anchor.children;
+    const pending = room === this.here ? 0 : this.pending(room);
+    anchor.href = this.link(room);
+    anchor.ariaCurrent = room === this.here ? "page" : null;
+    here.textContent = count || "";
+    waiting.textContent = pending ? `${pending} to send` : "";
+  }
+
+  draw(room) {
     const anchor = document.createElement("a");
-    Object.assign(anchor, { className: "page-room", href: this.link(room), title: room });
-    anchor.dataset.room = room;
-    if (room === this.here) anchor.setAttribute("aria-current", "page");
-    anchor.append(part("page-room-name", room), part("page-room-count", count || ""));
-    const pending = this.pending(room);
-    if (pending && room !== this.here) anchor.append(part("page-room-waiting", `${pending} to send`));
+    Object.assign(anchor, { className: "page-room", title: room });
+    anchor.append(part("page-room-name", room), part("page-room-count"), part("page-room-waiting"));
     anchor.addEventListener("click", (event) => {
       if (!staysHere(event)) return;
       event.preventDefault();
       this.go(room);
     });
-    const item = document.createElement("li");
-    item.append(anchor);
-    return item;
+    return anchor;
   }
 
   submit(event) {

@@ -9,6 +9,7 @@ const WAITS = "Waiting to be sent";
 
 const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat([], { month: "short", day: "numeric" });
+const YEAR = new Intl.DateTimeFormat([], { month: "short", day: "numeric", year: "numeric" });
 const FULL = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "medium" });
 const LETTERS = new Intl.Segmenter(); // what people call a letter: a family emoji is one
 
@@ -28,7 +29,6 @@ function keepKeys(node) {
 function button(className, onClick, label = "") {
   const node = element("button", className, label);
   node.type = "button";
-  node.hidden = true;
   node.addEventListener("click", onClick);
   return keepKeys(node);
 }
@@ -77,9 +77,9 @@ export function continues(previous, message) {
 /** Where a link ends: without the full stop, quote or stray bracket that follows it in a sentence. */
 function linkLength(text) {
   let length = text.length;
-  const opened = (url) => url.split("(").length >= url.split(")").length;
+  let strays = text.split(")").length - text.split("(").length;
   while (".,;:!?'\"*_~…)]}»”’。，、！？".includes(text[length - 1])) {
-    if (text[length - 1] === ")" && opened(text.slice(0, length))) break;
+    if (text[length - 1] === ")" && strays-- <= 0) break;
     length -= 1;
   }
   return length;
@@ -101,8 +101,7 @@ export function linkify(text) {
 
 function clock(seconds) {
   const date = new Date(seconds * 1000);
-  const today = DAY.format(date) === DAY.format(new Date());
-  const day = element("span", "chatkit-date", today ? "" : `${DAY.format(date)}, `);
+  const day = element("span", "chatkit-date");
   const node = element("time", "chatkit-time", day, CLOCK.format(date));
   node.dateTime = date.toISOString();
   node.title = FULL.format(date);
@@ -116,6 +115,15 @@ function head(message, own) {
   if (own) node.append(element("span", "chatkit-you", "you"));
   if (message.time) node.append(clock(message.time));
   return node;
+}
+
+/** Writes the days of messages, as one who reads them `now` has to be told them. */
+function date(rows, now) {
+  for (const node of rows.flatMap((row) => [...row.querySelectorAll("time")])) {
+    const then = new Date(node.dateTime);
+    const day = (then.getFullYear() === now.getFullYear() ? DAY : YEAR).format(then);
+    node.firstChild.textContent = then.toDateString() === now.toDateString() ? "" : `${day}, `;
+  }
 }
 
 /** One message as a list item; a message without a name, as a plain server sends it, is text alone. */
@@ -136,11 +144,39 @@ function drawNote(sentence) {
   return element("li", "chatkit-note", sentence);
 }
 
+/** What is in a list, each part made once: one that stays is not touched, so no click on it is lost. */
+export class Rows {
+  constructor(list, make) {
+    Object.assign(this, { list, make, nodes: new Map() });
+  }
+
+  /** Shows what `make` made for each name, in alphabetical order; returns `[name, node]` for each. */
+  show(names) {
+    const wanted = new Set(names);
+    for (const name of this.nodes.keys()) if (!wanted.has(name)) this.remove(name);
+    return names
+      .sort((a, b) => a.localeCompare(b))
+      .map((name, index) => [name, this.nodes.get(name) ?? this.insert(name, index)]);
+  }
+
+  insert(name, index) {
+    const node = this.make(name);
+    this.list.insertBefore(element("li", "", node), this.list.children[index] ?? null);
+    this.nodes.set(name, node);
+    return node;
+  }
+
+  remove(name) {
+    this.nodes.get(name).parentElement.remove();
+    this.nodes.delete(name);
+  }
+}
+
 /** A list that shows the last `limit` messages, the newest at the bottom, and follows them there. */
 export class MessageList {
   constructor(el, { name = "", limit = 10 } = {}) {
-    Object.assign(this, { name, limit, rows: [], last: undefined, following: true, top: 0 });
-    this.frame = 0;
+    Object.assign(this, { name, limit, few: limit, rows: [], last: undefined, today: "" });
+    Object.assign(this, { following: true, top: 0, frame: 0 });
     this.earlier = button("chatkit-earlier", () => this.showEarlier());
     this.earlier.setAttribute("aria-live", "off"); // Else its number is read with each message.
     this.empty = element("p", "chatkit-empty", "Nothing here yet. Say hello!");
@@ -156,8 +192,8 @@ export class MessageList {
     this.log.setAttribute("aria-live", "polite");
     this.log.setAttribute("aria-label", "Messages");
     this.log.addEventListener("scroll", () => this.scrolled());
-    this.pill = button("chatkit-pill", () => this.follow(), "New messages ↓");
-    this.pill.addEventListener("click", () => this.log.focus({ preventScroll: true }));
+    this.pill = button("chatkit-pill", () => this.goDown(), "New messages ↓");
+    this.earlier.hidden = this.pill.hidden = true;
     el.append(element("section", "chatkit chatkit-messages", this.log, this.pill));
     const resized = new ResizeObserver(() => this.following && this.follow());
     for (const node of [this.log, waiting]) resized.observe(node);
@@ -174,9 +210,17 @@ export class MessageList {
     this.last = message;
     this.rows.push(row);
     this.list.append(row);
+    this.date(row);
     this.forget(this.rows.length - MEMORY);
     if (own) this.follow();
     this.arrange();
+  }
+
+  /** Dates a new row; on another day than before, all the others as well. */
+  date(row) {
+    const now = new Date();
+    date(now.toDateString() === this.today ? [row] : this.rows, now);
+    this.today = now.toDateString();
   }
 
   /**
@@ -193,7 +237,7 @@ export class MessageList {
     });
   }
 
-  /** Shows what waits to be sent, `{key, message}` each, dimmed and after everything else. */
+  /** Shows what waits to be sent, `{key, message}` each, in grey and after everything else. */
   showPending(items) {
     const rows = new Map([...this.queue.children].map((row) => [row.dataset.key, row]));
     const added = items.filter(({ key }) => !rows.has(key)).map((item) => this.drawPending(item));
@@ -223,6 +267,7 @@ export class MessageList {
 
   /** Takes everything away: this is another room. */
   clear() {
+    this.limit = this.few;
     this.forget(this.rows.length);
     this.showPending([]);
     this.follow();
@@ -237,14 +282,21 @@ export class MessageList {
 
   showEarlier() {
     const fromBottom = this.log.scrollHeight - this.log.scrollTop;
+    const rows = this.rows.slice(0, -this.list.childElementCount);
+    for (const row of rows) row.setAttribute("aria-live", "off"); // Else all are read out.
     this.limit = MEMORY;
-    this.list.prepend(...this.rows.slice(0, -this.list.childElementCount));
+    this.list.prepend(...rows);
     this.count();
     this.log.scrollTop = this.log.scrollHeight - fromBottom;
     this.log.focus({ preventScroll: true });
   }
 
-  /** Goes to the newest message; only here do old rows leave, never under a reader's eyes. */
+  goDown() {
+    this.follow();
+    this.log.focus({ preventScroll: true });
+  }
+
+  /** Goes to the newest message; what is beyond the limit leaves here, not under a reader's eyes. */
   follow() {
     while (this.list.childElementCount > this.limit) this.list.firstChild.remove();
     this.log.scrollTop = this.log.scrollHeight;
@@ -289,6 +341,7 @@ export class People {
     this.names.setAttribute("aria-label", "Who is here");
     this.rooms = element("ul", "chatkit-names");
     this.rooms.setAttribute("aria-label", "Other rooms");
+    this.rows = new Rows(this.rooms, (room) => button("chatkit-go", () => this.go(room)));
     this.box = element("details", "chatkit chatkit-people", this.line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
     this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.fold());
@@ -299,7 +352,7 @@ export class People {
 
   /** Draws a room's name, and of its `count` members those whose names are known. */
   show({ room = "", members = [], count = members.length, name = "", rooms = {} }) {
-    const others = this.go ? Object.entries(rooms).filter(([other]) => other !== room) : [];
+    const { [room]: _, ...others } = this.go ? rooms : {};
     Object.assign(this, { members, count, name, others });
     this.box.hidden = room === "";
     this.room.textContent = this.room.title = room;
@@ -318,16 +371,13 @@ export class People {
 
   /** Draws the other rooms; the focus stays on its room, or falls back to the line. */
   drawRooms() {
-    const focused = this.rooms.contains(document.activeElement) && document.activeElement.title;
-    const buttons = this.others.map(([room, here]) => this.drawRoom(room, here));
-    this.rooms.replaceChildren(...buttons.map((node) => element("li", "", node)));
+    const focused = this.rooms.contains(document.activeElement);
+    const buttons = this.rows.show(Object.keys(this.others));
+    for (const [room, node] of buttons) {
+      Object.assign(node, { title: room, textContent: `${room} · ${this.others[room]}` });
+    }
     this.rooms.hidden = buttons.length === 0;
-    if (focused) (buttons.find(({ title }) => title === focused) ?? this.line).focus();
-  }
-
-  drawRoom(room, here) {
-    const node = button("chatkit-go", () => this.go(room), `${room} · ${here}`);
-    return Object.assign(node, { hidden: false, title: room });
+    if (focused && !this.rooms.contains(document.activeElement)) this.line.focus();
   }
 
   /** Closes the list; whoever was in it is on its line then. */
@@ -358,7 +408,10 @@ export class QuietLine {
 
   show({ typing = [], news = "" }) {
     this.typing.textContent = typingWords(typing);
-    if (this.news.textContent !== news) this.news.textContent = news;
+    if (this.news.textContent === news) return;
+    const more = news.length > this.news.textContent.length; // What only gets shorter is no news.
+    this.news.setAttribute("aria-live", more ? "polite" : "off");
+    this.news.textContent = news;
   }
 }
 

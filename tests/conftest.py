@@ -33,7 +33,7 @@ hypothesis.settings.load_profile("chatkit")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what share of the package lessons build, how often it was attacked, and the time."""
+    """Say what the lessons build, how often the chat was attacked, and the time."""
     reports = [report for group in terminalreporter.stats.values() for report in group]
     if any("test_captions.py" in getattr(report, "nodeid", "") for report in reports):
         from tests.notebooks import captions

@@ -424,7 +424,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(
 ) -> None:
     small = {"width": 320, "height": 568}
     phone = new_page(viewport=small, is_mobile=True, has_touch=True, device_scale_factor=2)
-    join(phone, server.url)
+    join(phone, server.url, "W" * 32)
     say(grace, "long" * 100, "https://example.org/" + "path/" * 60, "word " * 100)
     field(phone).fill("from a thumb")
     phone.get_by_role("button", name="Send").tap()
@@ -434,13 +434,44 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(
     expect(field(phone)).to_be_in_viewport(ratio=1)
 
 
-def test_what_the_server_objects_to_shows_beside_the_input(ada: Page, grace: Page) -> None:
-    too_long = "x" * 4097
-    field(ada).evaluate("(area, text) => { area.value = text }", too_long)
+def test_the_field_is_as_high_as_its_text_whatever_its_width(ada: Page) -> None:
+    def fits() -> None:
+        wait_until(
+            ada,
+            "(({ clientHeight, scrollHeight }) => clientHeight > 0 && scrollHeight <= clientHeight)"
+            "(document.querySelector('textarea'))",
+        )
+
+    field(ada).fill("so many words " * 12)
+    fits()
+    ada.set_viewport_size({"width": 400, "height": 800})
+    fits()
+    field(ada).evaluate(
+        """area => {
+          document.body.hidden = true;  // as in a tab of JupyterLab that is not in front
+          area.value += " and some more";
+          area.dispatchEvent(new Event("input", { bubbles: true }));
+        }"""
+    )
+    ada.evaluate("document.body.hidden = false")
+    fits()
+
+
+@pytest.mark.parametrize(
+    ("text", "objection"),
+    [
+        ("x" * 100_000, "A message has at most 4096 characters, and this one has 100000."),
+        ("\x1c", "A message needs some text."),  # the server's words: for Python this is a space
+    ],
+)
+def test_what_can_not_be_sent_is_told_beside_the_input(
+    ada: Page, grace: Page, text: str, objection: str
+) -> None:
+    field(ada).evaluate("(area, text) => { area.value = text }", text)
     field(ada).press("Enter")
     alert = ada.get_by_role("alert")
-    expect(alert).to_have_text("A message has at most 4096 characters, and this one has 4097.")
-    expect(field(ada)).to_have_value(too_long)
+    expect(alert).to_have_text(objection)
+    expect(field(ada)).to_have_value(text)
     expect(alert).to_be_in_viewport(ratio=1)
     message, shown = field(ada).bounding_box(), alert.bounding_box()
     assert message

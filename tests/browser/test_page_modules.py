@@ -870,6 +870,34 @@ def test_only_web_addresses_become_links(show: Any, text: str, urls: list[str]) 
         expect(link).to_have_attribute("target", "_blank")
 
 
+DATES = """(messages) => {
+  const real = Date;
+  const list = new MessageList(document.body);
+  const shown = (node) => [...node.querySelectorAll("time")].map((time) => time.textContent);
+  return messages.map((when) => {
+    const now = new real(...when);
+    window.Date = class extends real { constructor(...at) { super(...(at.length ? at : [now])); } };
+    list.add({ name: `${when}`, message: "hi", time: now / 1000 });
+    window.Date = real;
+    return shown(list.list);
+  });
+}"""
+
+
+def test_a_day_is_told_but_not_today_s_and_a_year_but_not_this_one(blank: Page) -> None:
+    days = [[2024, 6, 8, 10, 0], [2025, 6, 7, 10, 0], [2025, 6, 8, 10, 0], [2025, 6, 8, 11, 0]]
+    told = [
+        [re.match(r"(.*, )?1[01]:00", time)[1] or "" for time in times]
+        for times in blank.evaluate(DATES, days)
+    ]
+    assert told == [
+        [""],
+        ["Jul 8, 2024, ", ""],
+        ["Jul 8, 2024, ", "Jul 7, ", ""],
+        ["Jul 8, 2024, ", "Jul 7, ", "", ""],
+    ]
+
+
 def test_a_plain_server_s_message_is_text_alone(show: Any) -> None:
     rows = show({"message": "hi"}, {"message": "line one\nline two"})
     assert rows.locator(".chatkit-avatar, time, .chatkit-author").count() == 0
@@ -898,7 +926,14 @@ def test_the_last_ten_show_and_the_rest_for_the_asking(blank: Page, show: Any) -
     assert rows.locator(".chatkit-text").all_text_contents() == [f"message {n}" for n in range(15)]
     expect(blank.get_by_role("log")).to_be_focused()
     expect(blank.locator(".chatkit-earlier")).to_be_hidden()
+    spoken = ":not([aria-live=off])"  # else a screen reader would read all that came back
+    assert rows.locator(f":scope{spoken} .chatkit-text").all_text_contents() == [
+        f"message {n}" for n in range(5, 15)
+    ]
     assert show(message("one more")).count() == 16
+    blank.evaluate("list.clear()")  # another room
+    show(*messages(15))
+    expect(blank.get_by_role("button", name="Show earlier messages (5)")).to_be_visible()
 
 
 def test_memory_is_bounded(blank: Page, show: Any) -> None:
@@ -1300,8 +1335,13 @@ def test_the_widget_leads_to_other_rooms(blank: Page) -> None:
     blank.evaluate(FULL_WIDGET, {"room": "tea", "rooms": {"lobby": 3, "tea": 2, "<b>": 1}})
     blank.locator("summary").click()
     rooms = blank.get_by_role("list", name="Other rooms").get_by_role("button")
-    expect(rooms).to_have_text(["lobby · 3", "<b> · 1"])
-    rooms.first.click()
+    expect(rooms).to_have_text(["<b> · 1", "lobby · 3"])
+    rooms.last.hover()
+    blank.mouse.down()
+    blank.evaluate("model.set('typing', ['Bob'])")  # in the midst of the click
+    blank.evaluate("model.set('rooms', { lobby: 4, tea: 2, '<b>': 1, zoo: 1 })")
+    expect(rooms).to_have_text(["<b> · 1", "lobby · 4", "zoo · 1"])
+    blank.mouse.up()
     assert blank.evaluate("model.sent") == [{"look": True}, {"room": "lobby"}]
     blank.evaluate("model.set('rooms', { tea: 2 })")
     expect(blank.get_by_role("list", name="Other rooms")).to_be_hidden()
@@ -1646,6 +1686,21 @@ def test_a_room_that_can_t_be_is_said_to_be_so(chat: Page, room: str) -> None:
     expect(chat.get_by_text(rule)).to_be_hidden()
     chat.get_by_role("button", name="Go").click()
     assert query(chat)["room"] == "my_room-1"
+
+
+def test_a_click_on_a_room_counts_whatever_happens_meanwhile(chat: Page) -> None:
+    hear(chat, ROOMS)
+    tea = chat.get_by_role("link", name="tea")
+    tea.focus()
+    chat.evaluate("tea => { window.tea = tea }", tea.element_handle())
+    tea.hover()
+    chat.mouse.down()
+    hear(chat, {"event": "typing", "name": "Bob"})
+    hear(chat, {"event": "rooms", "rooms": {**ROOMS["rooms"], "zoo": 1}})
+    expect(chat.get_by_role("link", name="zoo")).to_be_visible()
+    assert chat.evaluate("document.activeElement === window.tea")
+    chat.mouse.up()
+    assert query(chat)["room"] == "tea"
 
 
 def test_a_link_to_a_room_with_a_key_held_down_is_the_browser_s(chat: Page) -> None:

@@ -73,8 +73,10 @@ def summary() -> str:
     """The same in one line, with how much that is, and the modules that are not yet built whole."""
     left = {module: names for module, names in unbuilt().items() if names}
     parts = [f"{m} {len(taught(m)) - len(names)} of {len(taught(m))}" for m, names in left.items()]
-    size = f"{sum(map(lines_of, TAUGHT)):,} lines of code in {len(TAUGHT)} modules"
-    return f"the lessons build {share():.0%} of the package's definitions, {size}" + (
+    built = f"{share():.1%} of the" if parts else "all"
+    modules = f"the {len(TAUGHT)} modules that they teach"
+    size = f"{sum(map(lines_of, TAUGHT)):,} lines of code"
+    return f"the lessons build {built} definitions of {modules}, {size}" + (
         f" ({', '.join(parts)})" if parts else ""
     )
 

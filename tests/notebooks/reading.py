@@ -47,7 +47,8 @@ PLANS = {
     ),
     "day_2": (
         *(("What a friendly chat lacks", 10), "07", ("Break", 15), "08", ("Break", 15), "09"),
-        *(("Lunch", 60), "10", "11", ("Break", 15), "12", ("Capstone, and its show", 60)),
+        *(("Lunch", 60), "10", "11", ("Break", 15), "12"),
+        ("Five things to build next, and a show", 60),
     ),
 }
 START = 9 * 60  # minutes after midnight
@@ -95,11 +96,11 @@ def halves() -> tuple[list[Path], list[Path]]:
     return first, LESSONS[len(first) :]
 
 
-def total(lessons: Iterable[Path]) -> Reading:
-    """What some lessons ask together, their appendices aside."""
-    columns = zip(*(parts(lesson)[0] for lesson in lessons), strict=True)
-    minutes, code, prose = map(sum, columns)
-    return Reading(minutes, int(code), int(prose))
+def total(lessons: Iterable[Path], *, appendices: bool = False) -> Reading:
+    """What some lessons, or their appendices, ask together: the sum of README's table."""
+    asked = [parts(lesson)[appendices] for lesson in lessons]
+    minutes = sum(round(there.minutes) for there in asked)
+    return Reading(minutes, sum(there.code for there in asked), sum(there.prose for there in asked))
 
 
 def times() -> str:
@@ -123,17 +124,17 @@ def row(beginning: str, number: str) -> str:
 
 def course() -> str:
     """A sentence of README.md: how long the course takes."""
-    one, two = (hours(sum(round(parts(lesson)[0].minutes) for lesson in part)) for part in halves())
-    more = hours(sum(round(parts(lesson)[1].minutes) for lesson in LESSONS))
+    one, two = (hours(total(part)) for part in halves())
+    more = hours(total(LESSONS, appendices=True))
     return (
         f"00 to 06 are Part I, the guide: {one}. Part II is what a real chat needs beyond it: "
         f"{two}. The appendices, {more} more, are for another day.\n"
     )
 
 
-def hours(minutes: int) -> str:
+def hours(there: Reading) -> str:
     """A time in words."""
-    whole, rest = divmod(minutes, 60)
+    whole, rest = divmod(round(there.minutes), 60)
     return f"{whole} hours" + (f" and {rest} minutes" if rest else "")
 
 
