@@ -51,7 +51,8 @@ class ChatDecoder(Decoder):
     """
 
     def __init__(self) -> None:
-        readers = {tag: reader for tag, reader in default_options["decoders"].items() if tag != "t"}
+        every = default_options["decoders"]
+        readers = {tag: every[tag] for tag in every if tag not in ("t", "m")}
         super().__init__({"decoders": readers})
 
     def decode_list(self, node: list[Any], cache: Any, as_map_key: bool) -> Any:

@@ -104,7 +104,7 @@ class Entry(msgspec.Struct, frozen=True):
     room: Annotated[str, msgspec.Meta(pattern=rf"\A[A-Za-z0-9_-]{{1,{MAX_ROOM_NAME}}}\Z")] = "lobby"
     name: str = ""
     since: Count | None = None
-    log: str = ""
+    log: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] = ""
     last: Annotated[int, msgspec.Meta(ge=0, le=MAX_LAST)] = 0
     token: str = ""
     client: Annotated[str, msgspec.Meta(max_length=MAX_KEY)] = ""

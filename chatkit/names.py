@@ -9,6 +9,7 @@ from collections.abc import Callable
 from confusable_homoglyphs.confusables import confusables_data
 
 MAX_NAME = 32  # characters
+MAX_WANTED = 8 * MAX_NAME  # that are looked at: a long row of accents takes seconds to sort
 BLANK = re.compile(  # letters, marks and signs that show nothing
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -20,7 +21,7 @@ def tidy(wanted: str) -> str:
     It is empty if nothing that shows is left. Unicode's categories C control, Z separate, and M
     are marks upon another character.
     """
-    spaced = " ".join(unicodedata.normalize("NFKC", wanted).split())
+    spaced = " ".join(unicodedata.normalize("NFKC", wanted[:MAX_WANTED]).split())
     shown = [c for c in spaced if c == " " or unicodedata.category(c)[0] not in "CZ"]
     text = unicodedata.normalize("NFKC", BLANK.sub("", "".join(shown)))
     first = next((i for i, c in enumerate(text) if unicodedata.category(c)[0] not in "MZ"), None)

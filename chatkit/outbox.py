@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from itertools import count
 
 from chatkit.messages import ChatkitError, Message, read_message, within_limits
 
@@ -20,8 +19,6 @@ class Outbox:
 
     def __init__(self, limit: int = OUTBOX) -> None:
         self.limit = limit
-        self.mark = secrets.token_hex(8)
-        self.numbers = count(1)
         self.unconfirmed: dict[str, Message] = {}
         self.due: set[str] = set()  # keys of what has yet to go out on this line
         self.news = asyncio.Event()
@@ -33,7 +30,7 @@ class Outbox:
                 f"{self.limit} messages wait to be confirmed, so this one was not taken: "
                 "wait until some are."
             )
-        key = f"{self.mark}-{next(self.numbers)}"
+        key = secrets.token_hex(16)
         self.unconfirmed[key] = within_limits(read_message({"message": text, "key": key}))
         self.again(key)
         return key

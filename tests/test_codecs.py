@@ -47,8 +47,9 @@ def test_transit_keys_may_be_keywords_or_strings(text: str):
     assert read_message(TRANSIT.decode(text)) == Message("hi")
 
 
-def test_nobody_guesses_at_what_a_stranger_calls_a_date():
-    text = '["^ ","~:message","hi","~:when","~tsoon"]'
+@pytest.mark.parametrize("date", ["~tsoon", "~m1T", "~mT" + "1." * 30_000])
+def test_nobody_guesses_at_what_a_stranger_calls_a_date(date: str):
+    text = f'["^ ","~:message","hi","~:when","{date}"]'
     assert read_message(TRANSIT.decode(text)) == Message("hi")
 
 

@@ -173,6 +173,11 @@ def test_a_query_is_read(query: dict[str, list[bytes]], entry: Entry):
         ({"room": [b"a b"]}, "bad_room", "A room's name has 1 to 64 letters from a to z"),
         ({"room": [b"ok", b""]}, "bad_room", "A room's name has 1 to 64 letters from a to z"),
         ({"name": [b"\xff"]}, "bad_query", "The address is no UTF-8."),
+        (
+            {"log": [b"x." + b"9" * 5000]},
+            "bad_query",
+            "The address asks for what can't be: Expected `s",
+        ),
         ({"last": [b"1001"]}, "bad_query", "The address asks for what can't be: Expected `int` <="),
         ({"since": [b"-1"]}, "bad_query", "The address asks for what can't be: Expected `int` >="),
         (
