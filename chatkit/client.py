@@ -400,12 +400,7 @@ class ChatClient:
         self.name = frame["name"]
         self.room = frame.get("room", self.room)
         self.pace = Pace(frame.get("rate"), BURST / 2)  # half: what was late arrives in a heap
-        log, newest = frame.get("log", ""), frame.get("last", 0)
-        if self.seen is None:
-            self.seen = max(newest - self.last, 0)
-        elif log != self.log or newest < self.seen:  # ids have begun again
-            self.seen = 0
-        self.log = log
+        self.log, self.seen = frame.get("log", ""), frame.get("since", 0)
         if frame.get("missed"):
             self.complain(MISSED)
         self.welcomed = True

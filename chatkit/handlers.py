@@ -250,10 +250,13 @@ class ChatSocket(WebSocketHandler):
         super().close(code, reason)
 
     async def drain(self) -> None:
-        """Wait until what was sent has left this machine."""
+        """Wait until what was sent has left this machine; who is gone by then leaves the room."""
         if self.unsent:
             with suppress(WebSocketClosedError, StreamClosedError):
                 await self.sent
+                self.alive = True  # it reads: no pong is heard as long as `open` is at work
+            if self.line.is_closing():
+                self.rooms.leave(self.room, self)
 
     def cut(self) -> None:
         """End the connection without waiting for the client's goodbye."""

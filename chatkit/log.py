@@ -111,9 +111,9 @@ class Followers:
 class Shelf:
     """The messages of one room in memory: the last thousand. Lesson 09."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, newest: int = 0) -> None:
         self.kept = kept
-        self.newest = 0
+        self.newest = newest
         self.messages: deque[Message] = deque()
         self.keys: Doubles = {}
 
@@ -140,6 +140,7 @@ class MemoryLog(Followers):
         self.identity = secrets.token_hex(8)
         self.kept = kept
         self.shelves: dict[str, Shelf] = {}
+        self.forgotten = 0  # the newest id of all that is forgotten: none comes twice
 
     async def open(self) -> None:
         """Do nothing: memory is always there."""
@@ -147,10 +148,16 @@ class MemoryLog(Followers):
     async def close(self) -> None:
         """Do nothing: nothing is ever under way."""
 
+    def unfollow(self, room: str, follower: Follower) -> None:
+        """Tell a follower no more, and forget a room that nobody follows."""
+        Followers.unfollow(self, room, follower)
+        if room not in self.of and (shelf := self.shelves.pop(room, None)):
+            self.forgotten = max(self.forgotten, shelf.newest)
+
     def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
         """Number and keep the messages, tell the followers, and return a future that is done."""
         if room not in self.shelves:
-            self.shelves[room] = Shelf(self.kept)
+            self.shelves[room] = Shelf(self.kept, self.forgotten)
         shelf = self.shelves[room]
         new, doubles = [], {}
         for message in messages:

@@ -48,12 +48,13 @@ class Room:
     def __init__(self, name: str, log: Log) -> None:
         self.name = name
         self.log = log
-        self.newest = 0  # id of the last message that everyone here was told of
+        self.newest = 0  # id of the last message in the log
         self.members: dict[Visitor, str] = {}
         self.looks: dict[str, Visitor] = {}
         self.audiences = {codec: FairBroadcaster() for codec in CODECS.values()}
         self.watchers = {codec: FairBroadcaster() for codec in CODECS.values()}  # they hear events
         self.arrived: list[tuple[Visitor, Message]] = []
+        self.heard: list[Message] = []  # what the log has, and not everyone was told yet
         self.news: dict[str, Any] = {}  # who came or went, as far as it was not told yet
         self.counts: Counter[str] = Counter()  # what was done; a server's rooms count together
         self.failing = False  # whether the log could not be written last time
@@ -70,7 +71,7 @@ class Room:
         same = visitor.entry.log in ("", self.log.identity) and (visitor.entry.since or 0) <= newest
         common = newest if same else await self.log.common(self.name, visitor.entry.log)
         after, missed = where_to_start(visitor.entry, oldest, newest, min(common, newest))
-        self.welcome(visitor, missed or not same)
+        self.welcome(visitor, after, missed or not same)
         await self.catch_up(visitor, after)
 
     async def admit(self, visitor: Visitor) -> None:
@@ -94,8 +95,8 @@ class Room:
         """Return whether a visitor may have a name: it looks like nobody else's."""
         return self.looks.keys().isdisjoint(looks(name))
 
-    def welcome(self, visitor: Visitor, missed: bool) -> None:
-        """Tell a visitor where it is, and have it hear who comes and goes."""
+    def welcome(self, visitor: Visitor, after: int, missed: bool) -> None:
+        """Tell a visitor where it is and after which id it will hear; it hears events from now."""
         if visitor.hears_events and visitor in self.members:
             visitor.tell(
                 {
@@ -103,6 +104,7 @@ class Room:
                     "room": self.name,
                     "name": self.members[visitor],
                     **self.presence(),
+                    "since": after,
                     "last": self.newest,
                     "log": self.log.identity,
                     "missed": missed,
@@ -160,7 +162,7 @@ class Room:
 
         Who hears a message by itself has to have heard those before it.
         """
-        if self.telling(self.audiences):
+        if self.heard or self.telling(self.audiences):
             asyncio.get_running_loop().call_soon(self.report, batch, appending)
             return
         error = appending.exception()
@@ -182,8 +184,18 @@ class Room:
         self.failing = bool(error)
 
     def hear(self, messages: Sequence[Message]) -> None:
-        """Tell everyone what the log has."""
+        """Tell everyone what the log has, together with what waits to be told."""
         self.newest = messages[-1].id
+        self.heard += messages
+        if len(self.heard) == len(messages):  # else it is about to be told
+            self.tell_heard()
+
+    def tell_heard(self) -> None:
+        """Tell everyone what the log has, once all have been told what came before."""
+        if self.telling(self.audiences):
+            asyncio.get_running_loop().call_soon(self.tell_heard)
+            return
+        messages, self.heard = self.heard, []
         listeners = sum(len(group.channels) for group in self.audiences.values())
         self.counts["deliveries"] += len(messages) * listeners
         self.notify(self.audiences, messages)
@@ -197,7 +209,7 @@ class Room:
             await asyncio.sleep(0)
         with suppress(LogError):
             await self.log.append(self.name, [])
-        while self.telling(self.audiences):  # noqa: ASYNC110
+        while self.heard or self.telling(self.audiences):  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     def typing(self, visitor: Visitor) -> None:
@@ -231,6 +243,11 @@ class Room:
     def telling(self, groups: Mapping[Codec, FairBroadcaster]) -> bool:
         """Return whether some in these groups have not been told yet what others have."""
         return any(group.rounds for group in groups.values())
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nobody is here, and nothing is on its way to the log."""
+        return not self.members and not self.arrived
 
     @property
     def count(self) -> int:
@@ -302,13 +319,15 @@ class Rooms:
         if self.draining:
             detail = "This server is stopping: come back in a moment, or ask another."
             raise FrameError("going_away", detail)
-        if name not in self.open and len(self.open) >= self.limit:
+        if name not in self.open and len(self.open) >= self.limit and not self.idle():
             detail = f"There are {self.limit} rooms already: choose one of them."
             raise FrameError("too_many", detail)
 
     def enter(self, name: str) -> Room:
-        """Return the room of a name, made if need be."""
+        """Return the room of a name, made if need be, and if need be in place of an idle one."""
         if name not in self.open:
+            if len(self.open) >= self.limit and (idle := self.idle()):
+                self.forget(idle)
             self.open[name] = self.make(name)
             self.open[name].counts = self.counts
         return self.open[name]
@@ -318,12 +337,23 @@ class Rooms:
         return Room(name, self.log)
 
     def leave(self, room: Room, visitor: Visitor) -> None:
-        """Let a visitor go, and forget a room with nobody in it and nothing in memory."""
+        """Let a visitor go, and forget a room that is idle and has nothing in memory."""
         room.leave(visitor)
-        idle = not room.members and (self.log.lasting or not room.newest)
-        if idle and self.open.get(room.name) is room:
-            room.close()
-            del self.open[room.name]
+        if not room.idle or self.open.get(room.name) is not room:
+            return
+        if self.log.lasting or not room.newest:
+            self.forget(room)
+        else:
+            self.open[room.name] = self.open.pop(room.name)  # of those that are idle, the last
+
+    def forget(self, room: Room) -> None:
+        """Close a room; if its messages are in memory alone, they go with it."""
+        room.close()
+        del self.open[room.name]
+
+    def idle(self) -> Room | None:
+        """Return the room that has been idle for the longest time, if there is one."""
+        return next((room for room in self.open.values() if room.idle), None)
 
     def listing(self) -> dict[str, Any]:
         """Return the frame that tells of the rooms: how many are in each, the fullest first."""

@@ -211,7 +211,12 @@ class ChatServer:
         return f"http://{host}:{self.port}/{self.query}"
 
     async def start(self) -> Self:
-        """Listen, and return the server; raise ChatkitError if port or log can't be had."""
+        """Listen, and return the server; raise ChatkitError if port or log can't be had.
+
+        Starting twice is no error.
+        """
+        if self.running:
+            return self
         await self.rooms.start()
         try:
             self.host.encode("idna")  # else the next line would raise TypeError, and leak a socket

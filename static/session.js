@@ -34,11 +34,9 @@ export class Session {
     return log === undefined ? { ...wish, last: LATEST } : { ...wish, since, log };
   }
 
-  /** Keeps what the server has granted; in another log, or one put back, the ids begin again. */
-  welcome({ name, log, last = 0 }) {
-    if (this.log === undefined) this.since = Math.max(0, last - LATEST);
-    else if (this.log !== log || last < this.since) this.since = 0;
-    Object.assign(this, { name, log });
+  /** Keeps what the server has granted, and after which id its messages come. */
+  welcome({ name, log, since = 0 }) {
+    Object.assign(this, { name, log, since });
   }
 
   /** True for a message that was not seen before. */

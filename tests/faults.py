@@ -148,6 +148,7 @@ WELCOME: dict[str, Any] = {  # of a server of the tests' own
     "name": "Ada",
     "members": ["Ada"],
     "count": 1,
+    "since": 0,
     "last": 0,
     "log": "theirs",
     "missed": False,

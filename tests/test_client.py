@@ -345,6 +345,13 @@ async def test_frames_it_does_not_know_are_no_end():
     assert told[-2] == "No."
 
 
+async def test_a_client_goes_on_after_the_id_that_the_welcome_says():
+    client = ChatClient("http://127.0.0.1:1/", "Ada")
+    client.seen, client.log = 9, "before"
+    client.take_welcome(WELCOME | {"log": "after", "since": 5})
+    assert client.address().endswith("&since=5&log=after")
+
+
 @pytest.mark.parametrize(
     ("page", "query", "address"),
     [

@@ -90,6 +90,7 @@ async def test_a_client_that_speaks_chatkit_is_welcomed(server: ChatServer, join
         "name": "Ada",
         "members": ["Ada"],
         "count": 1,
+        "since": 0,
         "last": 0,
         "log": server.log.identity,
         "missed": False,

@@ -15,7 +15,7 @@ async def test_a_guest_writes_down_what_it_hears_in_its_codec():
     ada, bob = Guest("Ada"), Guest("Bob", TRANSIT)
     for guest in (ada, bob):
         await room.admit(guest)
-        room.welcome(guest, missed=False)
+        room.welcome(guest, 0, missed=False)
     room.typing(ada)
     assert [frame["event"] for frame in ada.frames] == ["welcome", "joined"]
     assert [frame["event"] for frame in bob.frames] == ["welcome", "typing"]

@@ -215,10 +215,31 @@ async def test_a_slow_reader_that_catches_up_does_not_fill_the_server_s_memory()
             for _ in range(100):
                 await asyncio.sleep(0)
             assert len(stream._write_buffer) <= (CHUNK + 1) * frame
+            visitor.alive = False  # no pong is heard while it catches up
             for number in range(1, 1001):
                 told = await reader.recv()
                 assert told.opcode == Opcode.TEXT
                 assert JSON.decode(told.payload)["id"] == number
+            assert visitor.alive
+
+
+async def test_to_who_hangs_up_while_catching_up_nothing_more_is_read():
+    reads: list[Any] = []
+    async with serving() as server:
+        read = server.log.read
+
+        async def counted(*asked: Any) -> Sequence[Message]:
+            reads.append(asked)
+            return await read(*asked)
+
+        server.log.read = counted
+        await server.log.append("lobby", numbered(1, 1000, "🦆" * (MAX_MESSAGE - 4)))
+        async with await BareClient.open(f"{server.url}?since=0"):
+            await until(lambda: members(server))
+            [visitor] = server.rooms.visitors
+            await until(visitor.line.stream.writing)
+        await until(lambda: not members(server))
+    assert len(reads) < 1000 / CHUNK / 2
 
 
 # Five talk, some only read; whatever happens between them and the log.

@@ -51,6 +51,11 @@ def test_a_name_is_left_without_what_can_not_be_seen(wanted: str, tidied: str):
     assert tidy(wanted) == tidied
 
 
+def test_a_row_of_accents_holds_up_nobody():
+    """Unicode has them sorted, which takes a time that grows with the square of their number."""
+    assert tidy("a" + "\u0300" * 500_000 + "\u0323" * 500_000) == tidy("a" + "\u0300" * MAX_NAME)
+
+
 def test_no_single_character_hides_in_a_name():
     characters = map(chr, range(0x110000))
     unseen = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp")

@@ -86,6 +86,7 @@ def test_keys_are_never_the_same_and_fit_the_limit():
     boxes = [Outbox() for _ in range(100)]
     keys = [box.add("hi") for box in boxes for _ in range(100)]
     assert len({*keys}) == 10_000
+    assert len({key[:16] for key in keys}) == 10_000  # who has heard one can't guess the next
     assert max(map(len, keys)) <= MAX_KEY
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatkit.broadcaster import SLICE
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
-from chatkit.log import LogError, MemoryLog
+from chatkit.log import LogError, MemoryLog, SqliteLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.room import CHUNK, LISTED, Room, Rooms, confirmation, where_to_start
 from chatkit.wire import read_frames, text_frame
@@ -107,6 +109,7 @@ async def test_one_who_comes_is_welcomed_and_the_others_are_told(room: Room, log
         "event": "welcome",
         "room": "lobby",
         "name": "Bob",
+        "since": 0,
         "last": 0,
         "log": log.identity,
         "missed": False,
@@ -433,8 +436,9 @@ async def test_a_room_in_which_something_was_said_is_kept_with_its_messages(room
     assert bob.texts == ["hi"]
 
 
-async def test_a_room_whose_log_lasts_is_forgotten_and_found_again(rooms: Rooms):
-    rooms.log.lasting = True
+async def test_a_room_whose_log_lasts_is_forgotten_and_found_again(tmp_path: Path):
+    rooms = Rooms(SqliteLog(str(tmp_path / "chat.db")))
+    await rooms.start()
     ada, bob = Guest(), Guest(since=0)
     room = await enter(rooms, "kitchen", ada)
     await said(room, ada, Message("hi"))
@@ -444,7 +448,58 @@ async def test_a_room_whose_log_lasts_is_forgotten_and_found_again(rooms: Rooms)
     assert again is not room
     assert bob.texts == ["hi"]
     await said(again, bob, Message("ho"))
-    assert [frame["id"] for frame in bob.frames if "id" in frame] == [1, 2]
+    await until(lambda: [frame["id"] for frame in bob.frames if "id" in frame] == [1, 2])
+    await rooms.stop()
+
+
+async def test_where_there_are_too_many_the_room_left_longest_ago_makes_way(rooms: Rooms):
+    guests = {name: Guest() for name in "abc"}
+    for name, guest in guests.items():
+        await said(await enter(rooms, name, guest), guest, Message("hi"))
+    for name in "bac":
+        rooms.leave(rooms.open[name], guests[name])
+    await enter(rooms, "a", guests["a"])
+    await enter(rooms, "d", Guest())
+    assert {*rooms.open} == {"a", "c", "d"}
+    assert rooms.log.shelves.keys() == {"a", "c"}
+    assert rooms.log.of.keys() == {"a", "c", "d"}
+
+
+async def test_who_remembers_a_forgotten_room_is_told_that_something_is_missing():
+    rooms = Rooms(limit=1)
+    ada, bob = Guest(), Guest(since=2, log=rooms.log.identity)
+    room = await enter(rooms, "kitchen", ada)
+    await said(room, ada, Message("one"), Message("two"))
+    rooms.leave(room, ada)
+    await enter(rooms, "hall", ada)
+    rooms.leave(rooms.open["hall"], ada)
+    room = await enter(rooms, "kitchen", ada, bob)
+    assert bob.events("welcome")[0]["missed"]
+    await said(room, ada, Message("three"))
+    assert bob.frames[-1]["id"] == 3  # not 1 or 2, which bob would take for what he knows
+
+
+async def test_who_leaves_with_the_last_word_leaves_it_in_a_room(rooms: Rooms):
+    ada, bob = Guest(), Guest(since=0)
+    room = await enter(rooms, "kitchen", ada)
+    room.send(ada, Message("bye"))
+    rooms.leave(room, ada)
+    await until(lambda: rooms.log.shelves)
+    assert rooms.log.of.keys() == rooms.open.keys() == {"kitchen"}
+    await enter(rooms, "kitchen", bob)
+    assert bob.texts == ["bye"]
+
+
+async def test_what_comes_while_a_crowd_is_told_goes_out_together(room: Room):
+    crowd = [Guest(events=False) for _ in range(2 * SLICE + 1)]
+    await come(room, *crowd)
+    rounds = room.audiences[JSON].rounds
+    for text in "abcde":  # as another server would
+        room.log.append(room.name, [Message(text)])
+        assert len(rounds) == 1
+    await room.settle()
+    assert [guest.texts for guest in crowd] == [[*"abcde"]] * len(crowd)
+    assert {len(guest.heard) for guest in crowd} == {2}  # "a", and the rest in one write
 
 
 async def test_one_who_leaves_late_does_not_close_the_room_that_came_after(rooms: Rooms):

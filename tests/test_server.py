@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -66,6 +67,16 @@ async def test_stop_frees_the_port_and_may_be_called_twice():
     await server.stop()
     await server.stop()
     assert is_free(server.port)
+
+
+async def test_a_server_that_runs_may_be_started_again(tmp_path: Path):
+    async with serving(log=f"sqlite:{tmp_path / 'chat.db'}") as server:
+        port = server.port
+        assert await server.start() is server
+        async with ChatClient(server.url, "Ada") as ada:
+            await ada.send("still here")
+            assert (await anext(ada)).message == "still here"
+        assert server.port == port
 
 
 async def test_a_server_that_was_started_again_can_be_stopped_again():

@@ -16,7 +16,7 @@ from chatkit.lessons.redis_server import RedisServer
 from chatkit.messages import ChatkitError, Message
 from chatkit.names import looks
 from chatkit.redis_roster import ROOMS, Seat, names_of
-from chatkit.room import LISTED, MAX_ROOMS
+from chatkit.room import LISTED, MAX_ROOMS, Room
 from chatkit.server import ChatServer
 from chatkit.shared import SharedRooms
 from tests.conftest import members, socket_url
@@ -451,7 +451,7 @@ async def test_what_is_said_outlives_the_room(serve: Serve, come: Callable):
 async def test_there_are_as_many_rooms_as_on_a_server_alone(redis_server: RedisServer):
     assert SharedRooms(redis_server.url).limit == MAX_ROOMS
     rooms = SharedRooms(redis_server.url, 1)
-    rooms.enter("lobby")
+    await Room.admit(rooms.enter("lobby"), Guest("Ada"))
     with pytest.raises(ChatkitError, match="1 rooms already"):
         rooms.check("kitchen")
 

@@ -476,7 +476,7 @@ def test_a_newcomer_asks_for_the_latest_and_one_who_returns_for_what_was_missed(
     asked = session(
         blank,
         """const asked = [session.query()];
-        session.welcome({ name: "Ada-2", log: "L", last: 250 });
+        session.welcome({ name: "Ada-2", log: "L", since: 150 });
         asked.push(session.query());
         session.isNew({ id: 251 });
         asked.push(session.query());
@@ -498,11 +498,11 @@ def test_a_token_is_carried_and_an_empty_name_is_not(blank: Page) -> None:
 def test_doubles_are_told_from_news_and_another_log_begins_again(blank: Page) -> None:
     assert session(
         blank,
-        """session.welcome({ name: "Ada", log: "L", last: 0 });
+        """session.welcome({ name: "Ada", log: "L", since: 0 });
         const seen = [1, 2, 2, 1, 3].map((id) => session.isNew({ id }));
-        session.welcome({ name: "Ada", log: "L", last: 3 });
+        session.welcome({ name: "Ada", log: "L", since: 3 });
         seen.push(session.isNew({ id: 3 }));
-        session.welcome({ name: "Ada", log: "M", last: 1 });
+        session.welcome({ name: "Ada", log: "M", since: 0 });
         seen.push(session.isNew({ id: 1 }), session.isNew({}));
         return seen;""",
     ) == [True, True, False, False, True, False, True, True]
@@ -511,9 +511,9 @@ def test_doubles_are_told_from_news_and_another_log_begins_again(blank: Page) ->
 def test_a_log_that_was_put_back_begins_again_where_it_is(blank: Page) -> None:
     assert session(
         blank,
-        """session.welcome({ name: "Ada", log: "L", last: 0 });
+        """session.welcome({ name: "Ada", log: "L", since: 0 });
         session.isNew({ id: 9 });
-        session.welcome({ name: "Ada", log: "L", last: 3 });
+        session.welcome({ name: "Ada", log: "L", since: 0 });
         return [1, 2, 3].map((id) => session.isNew({ id }));""",
     ) == [True, True, True]
 
@@ -1381,7 +1381,7 @@ def hear(page: Page, frame: dict[str, Any]) -> None:
 def welcome(page: Page, name: str, **more: Any) -> None:
     page.evaluate("socket().open()")
     frame = {"event": "welcome", "room": "lobby", "name": name, "members": [name], "count": 1}
-    hear(page, frame | {"last": 0, "log": "L", "missed": False, "rate": 20} | more)
+    hear(page, frame | {"since": 0, "log": "L", "missed": False, "rate": 20} | more)
 
 
 def query(page: Page) -> dict[str, str]:
