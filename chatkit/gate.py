@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -13,7 +14,8 @@ from chatkit.messages import FrameError
 
 RATE = 20.0  # messages a second that a connection may send for long
 BURST = 40  # messages that it may send at once
-PER_ADDRESS = 2000  # connections from one address
+# Connections from one address. Windows can watch no more than 512 sockets at once.
+PER_ADDRESS = 400 if sys.platform == "win32" else 2000
 PENALTY = 1.0  # seconds for which nothing is read from who was too fast
 
 
