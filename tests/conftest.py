@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import hypothesis
+import nbval.kernel
 import pytest
 from redis import Redis
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,6 +31,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples on every run; a slow machine is no reason to fail.
 hypothesis.settings.register_profile("chatkit", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("chatkit")
+
+
+start_kernel = nbval.kernel.start_new_kernel
+
+
+def start_kernel_again(*args: Any, **options: Any) -> Any:
+    """Start a kernel, and once more if need be.
+
+    Jupyter chooses free ports for it, and lets them go until it binds them: another test may be
+    faster.
+    """
+    try:
+        return start_kernel(*args, **options)
+    except RuntimeError:
+        return start_kernel(*args, **options)
+
+
+nbval.kernel.start_new_kernel = start_kernel_again
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

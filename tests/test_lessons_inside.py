@@ -23,4 +23,4 @@ async def test_only_who_has_its_token_gets_in_and_the_list_of_processes_does_not
         with pytest.raises(HTTPClientError, match="302"):  # to the login
             await AsyncHTTPClient().fetch(foreign, follow_redirects=False)
     finally:
-        inside.close()
+        inside.stop()

@@ -303,8 +303,8 @@ async def test_a_follower_that_keeps_its_place():
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (lambda: (2.0, 6.0), "she was still listed"),
-        (lambda: (1.0, 1.0), "only after two signs have failed"),
+        (lambda: (2.0, 6.0), "up to 8: 6 of silence, and up to 2 until the others look"),
+        (lambda: (1.0, 2.0), "only when a third sign has failed to come"),
         (lambda: (0.01, 1.0), "at least 0.1 seconds"),
         (lambda: None, "nothing: a `return` is missing"),
     ],

@@ -144,8 +144,8 @@ async def turns_until(true: Callable[[], bool]) -> int:
     "10-2",
     "for each channel of self.channels another piece of bytes: the frames of `arrived` that came "
     "with another channel.",
-    "for channel in tuple(self.channels): join the frames for which `by is not channel`, and if "
-    "there are any, self.notify([channel], …).",
+    "for channel in tuple(self.channels): join the frames of those (frame, by) in `arrived` of "
+    "which `by is not channel`, and if there are any, self.notify([channel], …).",
 )
 async def everyone_hears_the_others(gatherer: type[Broadcaster]) -> str:
     """Three clients: two of them speak in one turn, then one alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from inspect import iscoroutine, iscoroutinefunction
@@ -29,6 +30,7 @@ from chatkit.lessons.checks_04 import failures
 from chatkit.lessons.checks_06 import served
 from chatkit.lessons.checks_08 import watched
 from chatkit.lessons.failure_lab import until
+from chatkit.lessons.mistakes import place
 from chatkit.messages import FrameError, Message, key_of
 from chatkit.server import ChatServer
 
@@ -125,7 +127,7 @@ async def passes_right(test: Trying, handler: type[ChatSocket], what: str) -> fl
         except (AssertionError, TimeoutError) as error:
             fault = "it waited for something that never came"
             if isinstance(error, AssertionError):
-                fault = f"AssertionError: {error}".removesuffix(": ")
+                fault = f"AssertionError{place(error)}" + (f": {error}" if str(error) else "")
             raise NotYetError(f"a pass for a handler that {what}", fault) from error
         return loop.time() - begun
 
@@ -161,6 +163,7 @@ async def passes(test: Trying, handler: type[ChatSocket]) -> bool:
         return True
 
 
+HELD_UP = 0.4  # seconds without a turn for anybody else
 SLOW = 0.1  # seconds that a server takes which is well, and has much to do
 
 
@@ -238,6 +241,14 @@ async def ask(healthy: Trying, how: str, url: str, *, wanted: bool) -> None:
 
     asking = asyncio.ensure_future(healthy(url))  # not cancelled if late: Tornado would log it
     asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+    begun = time.monotonic()
+    await asyncio.sleep(0)  # in which it gets as far as its first `await`
+    if time.monotonic() - begun > HELD_UP:
+        raise NotYetError(
+            "a function that waits with `await`",
+            "it held up the very loop on which that server runs, as `urlopen` does: nobody else "
+            "has a turn, and no answer can come",
+        )
     await asyncio.wait([asking], timeout=PATIENCE)
     if not asking.done():
         raise NotYetError(expected, f"no answer within {PATIENCE:g} seconds")
@@ -400,9 +411,10 @@ def a_socket(handler: object, name: str) -> None:
 @exercise(
     "12-4",
     "a command is a message that begins with a slash. What goes on to `super().receive` is a frame "
-    "like the one that came, with another text; its key has to stay.",
-    '`super().receive({**frame, "message": f"* {name} waves *"})` sends another text in its '
-    "place. For a command that nobody knows raise "
+    "like the one that came, with another text; its key has to stay. The sender's name is "
+    "`self.room.members[self]`.",
+    'for "/me waves" `super().receive({**frame, "message": f"* {name} waves *"})` sends another '
+    "text in its place. For a command that nobody knows raise "
     'FrameError("unknown_command", …, frame.get("key")).',
 )
 async def obeys_commands(handler: type[ChatSocket]) -> str:
@@ -484,8 +496,9 @@ NO_STROKES = ("what a nice cat", "[1, 2]", "7", '{"stroke": "meow"}', '{"stroke"
 @exercise(
     "12-6",
     "the browser hands `receive` a stroke: send it to the room as text, "
-    "json.dumps({'stroke': stroke}). `hear` gets every message of the room: read it back, and add "
-    "it to self.strokes.",
+    "json.dumps({'stroke': stroke}). From a plain `def`, as this one has to be, a coroutine goes "
+    "to the loop by `run_coroutine_threadsafe`. `hear` gets every message of the room: read it "
+    "back, and add it to self.strokes.",
     "a trait is told of a change only when it is a new list: self.strokes = [*self.strokes, "
     "stroke]. In `hear`, text that is no JSON object, or whose stroke is no list of pairs of "
     "numbers, is somebody's chat: return.",

@@ -32,7 +32,7 @@ class Inside:
         self.page = page
         self.own = own
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End the Jupyter server that was started for the lesson, if one was."""
         if self.own:
             self.own.stop()

@@ -16,7 +16,8 @@ ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
     (
         UnboundLocalError,
         "",
-        "A name that a function assigns to is its own, and new at each call: is `self.` missing?",
+        "A name that a function assigns to is its own, and new at each call: give it a value "
+        "before every `if` and `try`; or is `self.` missing?",
     ),
     (NameError, "", "Run the cells above first; or is it spelt otherwise there?"),
     (

@@ -27,6 +27,7 @@ TIDYING = 1.5  # seconds in which an answer that is stopped has to let go
 GOODBYE = 0.2  # seconds in which a connection on loopback has been closed at both ends
 LOGS = ("tornado.application", "tornado.general", "asyncio", "chatkit")
 GIVEN_UP = "after Future was cancelled"  # so Tornado tells of what nobody waits for any more
+CALLED_WRONGLY = re.compile(r" argument|is not callable")  # by the loop, for the learner
 NEVER_AWAITED = re.compile(r"coroutine '(.*)' was never awaited")
 
 _tasks_of: ContextVar[WeakSet[asyncio.Future[Any]] | None] = ContextVar("_tasks_of", default=None)
@@ -168,7 +169,7 @@ class Trial:
 
     def note(self, error: BaseException | None) -> bool:
         """Keep an error if it is the learner's, and return whether it is."""
-        called_wrongly = isinstance(error, TypeError) and " argument" in str(error)
+        called_wrongly = isinstance(error, TypeError) and CALLED_WRONGLY.search(str(error))
         if not error or not (place(error) or called_wrongly):
             return False
         self.errors.append(in_words(error))

@@ -2069,6 +2069,16 @@ WRONG: dict[str, list[Wrong]] = {
             ),
         ),
         Wrong(
+            "two signs, and none to spare",
+            ("0.5, 1.5", "1.0, 2.0"),
+            r"Expected a server that is held.*came: a sign every 1\.0 seconds, and death af",
+        ),
+        Wrong(
+            "three seconds, if all goes well",
+            ("0.5, 1.5", "1.0, 3.0"),
+            "Expected Ada to be gone within 3 seconds.*came: up to 4: 3 of silence, and up to 1",
+        ),
+        Wrong(
             "the other way round",
             ("0.5, 1.5", "1.5, 0.5"),
             (
@@ -2424,7 +2434,7 @@ WRONG: dict[str, list[Wrong]] = {
                 "    try:\n        return urllib.request.urlopen(url + 'healthz').status == 200\n"
                 "    except OSError:\n        return False\n"
             ),
-            "Expected True for a server that is wel.*came: False",
+            "Expected a function that waits with `await`.*came: it held up the very loop",
             patience=0.3,
         ),
         Wrong(
