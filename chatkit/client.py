@@ -202,7 +202,11 @@ class ChatClient:
         return key
 
     async def confirmed(self) -> None:
-        """Wait until the server has everything that was sent; raise ChatkitError once closed."""
+        """Wait until the server has everything that was sent; raise ChatkitError once closed.
+
+        Who has begun to read with `async for` has to read on: where a thousand messages wait to be
+        read, the confirmations wait behind them.
+        """
         while self.outbox.unconfirmed:
             if self.state == "closed":
                 raise ChatkitError("The client is closed, and not all that was sent is confirmed.")

@@ -249,7 +249,7 @@ class ChatServer:
         self.running = False
         await self.drain()
         self.http.stop()
-        await self.http.close_all_connections()  # it closes all but WebSockets: those are gone
+        await self.http.close_all_connections()  # but not WebSockets: those were told to go
         # A stopped one can't stop again.
         self.http = self.make_http(self.http.request_callback, self.http.xheaders)
         self.meters.stop()

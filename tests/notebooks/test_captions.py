@@ -67,7 +67,7 @@ def test_a_caption_with_a_class_is_followed_by_its_methods_alone(lesson: Path):
     assert strays == []
 
 
-def test_the_lessons_build_nine_tenths_of_the_package():
+def test_the_lessons_build_what_they_teach():
     assert share() >= LEAST_SHARE, summary()
 
 
