@@ -223,11 +223,14 @@ function fit() {
   scrollTo(0, 0); // an iPhone has pushed the window up
 }
 
-/** Keeps up with the browser: its address, its network, and whether anybody is looking. */
+/** Keeps up with the browser: its address, its network, and what one is looking at. */
 function follow(chat) {
   window.addEventListener("popstate", () => {
     if (roomOf(location) !== chat.session.room) visit(roomOf(location), chat);
   });
+  for (const look of ["pointerenter", "focusin", "toggle"]) {
+    find("#rooms").addEventListener(look, () => chat.socket.send({ event: "rooms" }));
+  }
   window.addEventListener("online", () => chat.socket.renew());
   document.addEventListener("visibilitychange", () => document.hidden || chat.socket.wake());
   window.addEventListener("beforeunload", (event) => {

@@ -392,6 +392,26 @@ def test_an_edit_of_the_page_shows_on_the_next_visit(
         expect(heading).to_have_text(title)
 
 
+@pytest.mark.parametrize("way", ["mouse", "keys", "phone"])
+def test_who_looks_at_the_rooms_sees_how_they_are_now(
+    server: LaunchedServer, new_page: NewPage, way: str
+) -> None:
+    ada = new_page(viewport={"width": 400 if way == "phone" else 1100, "height": 800})
+    join(ada, server.url)
+    tea = ada.get_by_role("link", name="tea")
+    other = new_page()
+    other.goto(f"{server.url}?name=Bob&room=tea")
+    expect(status(other)).to_have_text("Connected as Bob")
+    expect(tea).to_have_count(0)
+    if way == "mouse":
+        ada.get_by_role("heading", name="Rooms").hover()
+    elif way == "keys":
+        ada.get_by_label("Another room").focus()
+    else:
+        ada.get_by_role("button", name="Rooms").click()
+    expect(tea).to_have_text("tea1")
+
+
 def test_the_keyboard_alone_is_enough(ada: Page, grace: Page) -> None:
     expect(field(ada)).to_be_focused()
     ada.keyboard.type("first")
