@@ -404,7 +404,7 @@ class ChatClient:
         self.name = frame["name"]
         self.room = frame.get("room", self.room)
         self.pace = Pace(frame.get("rate"), BURST / 2)  # half: what was late arrives in a heap
-        self.log, self.seen = frame.get("log", ""), frame.get("since", 0)
+        self.log, self.seen = frame.get("log", ""), frame.get("since", self.seen or 0)
         if frame.get("missed"):
             self.complain(MISSED)
         self.welcomed = True

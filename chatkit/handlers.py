@@ -115,8 +115,8 @@ class ChatSocket(WebSocketHandler):
         self.room = self.rooms.enter(self.entry.room)
         try:
             await self.room.join(self)
-            name = self.room.members.get(self)
-            note("joined", room=self.room.name, name=name, address=self.address)
+            if name := self.room.members.get(self):
+                note("joined", room=self.room.name, name=name, address=self.address)
         except LogError as error:
             self.tell(error.frame())
             self.close(TRY_AGAIN_LATER, "the log does not answer")

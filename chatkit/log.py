@@ -131,7 +131,10 @@ class Shelf:
 
 
 class MemoryLog(Followers):
-    """A log that lasts as long as its server, and keeps a thousand messages a room. Lesson 09."""
+    """A log that lasts as long as its server, and keeps a thousand messages a room. Lesson 09.
+
+    Ids in a room that was forgotten, or is new since, begin after the newest id of those forgotten.
+    """
 
     lasting = False
 

@@ -125,6 +125,7 @@ class Room:
             await visitor.drain()
             after = messages[-1].id
         if visitor in self.members:
+            self.tell_now()
             self.audiences[visitor.codec].connect(visitor)
 
     def leave(self, visitor: Visitor) -> None:
@@ -194,6 +195,12 @@ class Room:
         """Tell everyone what the log has, once all have been told what came before."""
         if self.telling(self.audiences):
             asyncio.get_running_loop().call_soon(self.tell_heard)
+            return
+        self.tell_now()
+
+    def tell_now(self) -> None:
+        """Tell those who are here now what waits to be told, after what is under way."""
+        if not self.heard:
             return
         messages, self.heard = self.heard, []
         listeners = sum(len(group.channels) for group in self.audiences.values())
@@ -339,9 +346,9 @@ class Rooms:
     def leave(self, room: Room, visitor: Visitor) -> None:
         """Let a visitor go, and forget a room that is idle and has nothing in memory."""
         room.leave(visitor)
-        if not room.idle or self.open.get(room.name) is not room:
+        if room.members or self.open.get(room.name) is not room:
             return
-        if self.log.lasting or not room.newest:
+        if self.log.lasting or not (room.newest or room.arrived):
             self.forget(room)
         else:
             self.open[room.name] = self.open.pop(room.name)  # of those that are idle, the last

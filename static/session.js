@@ -35,7 +35,7 @@ export class Session {
   }
 
   /** Keeps what the server has granted, and after which id its messages come. */
-  welcome({ name, log, since = 0 }) {
+  welcome({ name, log, since = this.since }) {
     Object.assign(this, { name, log, since });
   }
 

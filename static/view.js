@@ -408,10 +408,7 @@ export class QuietLine {
 
   show({ typing = [], news = "" }) {
     this.typing.textContent = typingWords(typing);
-    if (this.news.textContent === news) return;
-    const more = news.length > this.news.textContent.length; // What only gets shorter is no news.
-    this.news.setAttribute("aria-live", more ? "polite" : "off");
-    this.news.textContent = news;
+    if (this.news.textContent !== news) this.news.textContent = news;
   }
 }
 

@@ -502,6 +502,33 @@ async def test_what_comes_while_a_crowd_is_told_goes_out_together(room: Room):
     assert {len(guest.heard) for guest in crowd} == {2}  # "a", and the rest in one write
 
 
+async def test_who_comes_while_a_crowd_is_told_hears_everything_once(room: Room):
+    crowd = [Guest(events=False) for _ in range(2 * SLICE + 1)]
+    await come(room, *crowd)
+    for text in "abc":
+        room.log.append(room.name, [Message(text)])
+    bob = Guest(events=False, since=0)
+    await come(room, bob)
+    room.log.append(room.name, [Message("d")])
+    await room.settle()
+    assert bob.texts == [*"abcd"]
+    assert [guest.texts for guest in crowd] == [[*"abcd"]] * len(crowd)
+
+
+async def test_who_leaves_a_lasting_room_with_the_last_word_leaves_no_room(tmp_path: Path):
+    rooms = Rooms(SqliteLog(str(tmp_path / "chat.db")))
+    await rooms.start()
+    ada, bob = Guest(), Guest(since=0)
+    room = await enter(rooms, "kitchen", ada)
+    room.send(ada, Message("bye"))
+    rooms.leave(room, ada)
+    assert rooms.open == {}
+    await room.settle()
+    await enter(rooms, "kitchen", bob)
+    assert bob.texts == ["bye"]
+    await rooms.stop()
+
+
 async def test_one_who_leaves_late_does_not_close_the_room_that_came_after(rooms: Rooms):
     ada, bob = Guest(), Guest()
     before = await enter(rooms, "kitchen", ada)

@@ -58,7 +58,7 @@ async def soon_gone(signs_of_life: Callable[[], tuple[float, float]]) -> str:
             raise NotYetError("two numbers of seconds", returned(answer))
     if beat < LEAST_BEAT:
         raise NotYetError(f"at least {LEAST_BEAT} seconds between two signs", f"{beat}")
-    if life < 3 * beat:
+    if round(life - 3 * beat, 9) < 0:
         raise NotYetError(
             "a server that is held for dead only when a third sign has failed to come",
             f"a sign every {beat} seconds, and death after {life}",

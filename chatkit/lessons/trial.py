@@ -250,7 +250,7 @@ class Hearer(logging.Handler):
 
     def takes(self, record: logging.LogRecord) -> bool:
         """Return whether a record is of an error that is the learner's, or of what was given up."""
-        if GIVEN_UP in record.getMessage():
+        if GIVEN_UP in str(record.msg):
             return True
         return record.exc_info is not None and self.note(record.exc_info[1])
 
