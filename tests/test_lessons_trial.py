@@ -51,6 +51,21 @@ async def test_a_coroutine_that_nobody_awaits_is_told_of():
     assert told.startswith("Your code made a coroutine, `greet`, and nobody awaited it:")
 
 
+async def test_a_coroutine_in_a_circle_is_told_of_however_long_it_was_held():
+    told = await fault_of(
+        """
+        async def greet(): pass
+
+        async def answer():
+            circle = [greet()]
+            circle.append(circle)
+            for _ in range(3):
+                [[] for _ in range(100_000)]  # enough for the collector to come, if it does
+        """
+    )
+    assert told.startswith("Your code made a coroutine, `greet`, and nobody awaited it:")
+
+
 async def test_nothing_is_told_of_a_fetch_that_is_given_up(caplog: pytest.LogCaptureFixture):
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()  # until the other end hangs up

@@ -51,7 +51,7 @@ async def attempt(test: Test, answer: Any, limit: float) -> str:
     part of the words.
     """
     trial = Trial()
-    with trial.listening():
+    with trial.listening(), all_young():
         fault = ""
         try:
             praise = await trial.run(test(answer), limit)
@@ -59,7 +59,7 @@ async def attempt(test: Test, answer: Any, limit: float) -> str:
             fault = str(error)
         except Exception as error:
             fault = in_words(error)
-        gc.collect(1)  # a coroutine that is kept in a circle has not been missed yet
+        gc.collect(0)  # a coroutine that is kept in a circle has not been missed yet
     faults = trial.serious()
     if fault and not trial.watch.stuck:  # else all the rest comes of that
         if "`await` is missing" in fault:
@@ -210,6 +210,18 @@ class Trial:
             _, running = await asyncio.wait(running, timeout=patience)
             patience = TICK / 2  # it has swallowed one: now in quick succession
         return bool(running)
+
+
+@contextmanager
+def all_young() -> Iterator[None]:
+    """Let nothing that is made meanwhile grow old, so that a quick look finds what nobody holds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 async def guarded(test: Coroutine[Any, Any, str]) -> str:
