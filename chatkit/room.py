@@ -252,11 +252,6 @@ class Room:
         return any(group.rounds for group in groups.values())
 
     @property
-    def idle(self) -> bool:
-        """Return whether nobody is here, and nothing is on its way to the log."""
-        return not self.members and not self.arrived
-
-    @property
     def count(self) -> int:
         """Return how many are here."""
         return len(self.members)
@@ -344,7 +339,7 @@ class Rooms:
         return Room(name, self.log)
 
     def leave(self, room: Room, visitor: Visitor) -> None:
-        """Let a visitor go, and forget a room that is idle and has nothing in memory."""
+        """Let a visitor go, and forget a room with nobody in it and nothing in memory alone."""
         room.leave(visitor)
         if room.members or self.open.get(room.name) is not room:
             return
@@ -359,8 +354,9 @@ class Rooms:
         del self.open[room.name]
 
     def idle(self) -> Room | None:
-        """Return the room that has been idle for the longest time, if there is one."""
-        return next((room for room in self.open.values() if room.idle), None)
+        """Return the room left longest ago, with nobody in it and nothing on its way to the log."""
+        idle = (room for room in self.open.values() if not room.members and not room.arrived)
+        return next(idle, None)
 
     def listing(self) -> dict[str, Any]:
         """Return the frame that tells of the rooms: how many are in each, the fullest first."""

@@ -17,7 +17,8 @@ export class RoomList {
   constructor(el, { link, go }) {
     Object.assign(this, { link, go, rooms: {}, here: "", count: 0, pending: () => 0 });
     this.list = el.querySelector("ul");
-    this.rows = new Rows(this.list, (room) => this.draw(room));
+    const first = () => this.list.querySelector("a");
+    this.rows = new Rows(this.list, (room) => this.draw(room), first);
     this.form = el.querySelector("form");
     this.field = el.querySelector("input");
     this.rule = el.querySelector("[role=alert]");
@@ -32,10 +33,8 @@ export class RoomList {
   show(changes) {
     Object.assign(this, changes);
     const counts = { ...this.rooms, ...(this.here && { [this.here]: this.count }) };
-    const focused = this.list.contains(document.activeElement);
     const links = this.rows.show(Object.keys(counts));
     for (const [room, anchor] of links) this.update(anchor, room, counts[room]);
-    if (focused && !this.list.contains(document.activeElement)) this.list.querySelector("a")?.focus();
   }
 
   update(anchor, room, count) {

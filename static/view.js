@@ -117,13 +117,10 @@ function head(message, own) {
   return node;
 }
 
-/** Writes the days of messages, as one who reads them `now` has to be told them. */
-function date(rows, now) {
-  for (const node of rows.flatMap((row) => [...row.querySelectorAll("time")])) {
-    const then = new Date(node.dateTime);
-    const day = (then.getFullYear() === now.getFullYear() ? DAY : YEAR).format(then);
-    node.firstChild.textContent = then.toDateString() === now.toDateString() ? "" : `${day}, `;
-  }
+/** The day of a message, as one who reads it `now` has to be told it: nothing, if it is today. */
+function dayOf(then, now) {
+  if (then.toDateString() === now.toDateString()) return "";
+  return `${(then.getFullYear() === now.getFullYear() ? DAY : YEAR).format(then)}, `;
 }
 
 /** One message as a list item; a message without a name, as a plain server sends it, is text alone. */
@@ -144,19 +141,25 @@ function drawNote(sentence) {
   return element("li", "chatkit-note", sentence);
 }
 
-/** What is in a list, each part made once: one that stays is not touched, so no click on it is lost. */
+/**
+ * What is in a list, each part made once: one that stays is not touched, so no click on it is lost.
+ * If the one with the focus goes, what `fallback()` returns gets it.
+ */
 export class Rows {
-  constructor(list, make) {
-    Object.assign(this, { list, make, nodes: new Map() });
+  constructor(list, make, fallback) {
+    Object.assign(this, { list, make, fallback, nodes: new Map() });
   }
 
   /** Shows what `make` made for each name, in alphabetical order; returns `[name, node]` for each. */
   show(names) {
+    const focused = this.list.contains(document.activeElement);
     const wanted = new Set(names);
     for (const name of this.nodes.keys()) if (!wanted.has(name)) this.remove(name);
-    return names
+    const shown = names
       .sort((a, b) => a.localeCompare(b))
       .map((name, index) => [name, this.nodes.get(name) ?? this.insert(name, index)]);
+    if (focused && !this.list.contains(document.activeElement)) this.fallback()?.focus();
+    return shown;
   }
 
   insert(name, index) {
@@ -219,7 +222,10 @@ export class MessageList {
   /** Dates a new row; on another day than before, all the others as well. */
   date(row) {
     const now = new Date();
-    date(now.toDateString() === this.today ? [row] : this.rows, now);
+    for (const each of now.toDateString() === this.today ? [row] : this.rows) {
+      const time = each.querySelector("time");
+      if (time) time.firstChild.textContent = dayOf(new Date(time.dateTime), now);
+    }
     this.today = now.toDateString();
   }
 
@@ -341,7 +347,8 @@ export class People {
     this.names.setAttribute("aria-label", "Who is here");
     this.rooms = element("ul", "chatkit-names");
     this.rooms.setAttribute("aria-label", "Other rooms");
-    this.rows = new Rows(this.rooms, (room) => button("chatkit-go", () => this.go(room)));
+    const draw = (room) => button("chatkit-go", () => this.go(room));
+    this.rows = new Rows(this.rooms, draw, () => this.line);
     this.box = element("details", "chatkit chatkit-people", this.line, this.names, this.rooms);
     this.box.addEventListener("toggle", () => this.draw());
     this.box.addEventListener("keydown", (event) => event.key === "Escape" && this.fold());
@@ -371,13 +378,11 @@ export class People {
 
   /** Draws the other rooms; the focus stays on its room, or falls back to the line. */
   drawRooms() {
-    const focused = this.rooms.contains(document.activeElement);
     const buttons = this.rows.show(Object.keys(this.others));
     for (const [room, node] of buttons) {
       Object.assign(node, { title: room, textContent: `${room} · ${this.others[room]}` });
     }
     this.rooms.hidden = buttons.length === 0;
-    if (focused && !this.rooms.contains(document.activeElement)) this.line.focus();
   }
 
   /** Closes the list; whoever was in it is on its line then. */
