@@ -20,9 +20,11 @@ class Channel(Protocol):
 
     def send(self, frames: bytes) -> None:
         """Send whole frames to this client, or raise if that can't be done."""
+        ...
 
     def close(self) -> None:
         """End the connection."""
+        ...
 
 
 class Broadcaster:

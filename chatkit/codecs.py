@@ -21,9 +21,11 @@ class Codec(Protocol):
 
     def encode(self, frame: Message | Mapping[str, Any]) -> bytes:
         """Return the frame as text, in UTF-8."""
+        ...
 
     def decode(self, text: str | bytes) -> Any:
         """Return the frame in the text; raise FrameError if it holds none."""
+        ...
 
 
 class JsonCodec:

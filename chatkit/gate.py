@@ -96,7 +96,7 @@ class Gate:
             return True
         try:
             page = urlsplit(origin.casefold())
-        except ValueError:  # no page has such an address
+        except ValueError:  # not a valid URL
             return False
         name = page.hostname or ""
         certain = self.any_name or is_address(name) or is_loopback(name)

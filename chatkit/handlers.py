@@ -54,8 +54,7 @@ class ChatSocket(WebSocketHandler):
     The guide's `websocket-callbacks`: `:on-open`, `:on-message`, `:on-close`.
     """
 
-    # Slots, for a dict with so many more names would take a kibibyte for each client.
-    __slots__ = (
+    __slots__ = (  # with these names in its dict, each client would need a kibibyte more
         *("rooms", "gate", "codec", "rate", "pace", "address", "entry", "room", "hears_events"),
         *("line", "plain", "socket", "shared", "unsent", "sent", "alive", "timer", "closed"),
     )

@@ -49,9 +49,11 @@ class Log(Protocol):
 
     async def open(self) -> None:
         """Make ready; raise ChatkitError if that can't be done."""
+        ...
 
     async def close(self) -> None:
         """Finish what is under way."""
+        ...
 
     def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
         """Number the messages and keep all of them, or none.
@@ -59,24 +61,30 @@ class Log(Protocol):
         Once they are safe the room's followers get those that are new, and the future holds the
         earlier messages of keys that came again; or it raises LogError.
         """
+        ...
 
     async def span(self, room: str) -> tuple[int, int]:
         """Return the ids of the oldest and of the newest message kept; (1, 0) if there is none."""
+        ...
 
     async def read(self, room: str, after: int, limit: int) -> Sequence[Message]:
         """Return up to `limit` messages that follow the id `after`, oldest first.
 
         Followers have got them before.
         """
+        ...
 
     async def common(self, room: str, identity: str) -> int:
         """Return up to which id this log is the same as the one that had another identity."""
+        ...
 
     def follow(self, room: str, follower: Follower) -> None:
         """Have a function called with all that is appended from now on, in order."""
+        ...
 
     def unfollow(self, room: str, follower: Follower) -> None:
         """Call it no more."""
+        ...
 
 
 class Followers:
@@ -258,12 +266,14 @@ class BatchLog(Followers, ABC):
     @abstractmethod
     async def keep(self, batch: Sequence[Waiting]) -> None:
         """Store a batch, tell of what is new, settle the rest; raise LogError if that can't be."""
+        ...
 
 
 class SqliteLog(BatchLog):
     """A log in a file: what a follower has heard survives even `kill -9`. Lesson 09.
 
-    One thread reads and writes; what arrives while it is busy goes into one transaction.
+    One thread reads and writes; what arrives while it is busy goes into one transaction. Methods
+    from `connect` on run in that thread.
     """
 
     lasting = True
@@ -321,8 +331,6 @@ class SqliteLog(BatchLog):
             self.tell(room, messages)
         for item, (_, doubles) in zip(batch, stored, strict=True):
             item.settle(doubles)
-
-    # What follows runs in the thread.
 
     def connect(self) -> None:
         """Open the database, and close it again if it can't be used."""

@@ -40,17 +40,17 @@ class Outbox:
         self.due.update(keys)
         self.news.set()
 
-    def confirm(self, key: str | None) -> None:
-        """Forget a message that needs no more care; a key of somebody else's is no error."""
-        if key and self.unconfirmed.pop(key, None):
-            self.due.discard(key)
-            self.news.set()
-
     def take(self) -> Message | None:
         """Return the oldest message that has yet to go out; it stays until it is confirmed."""
         key = next((key for key in self.unconfirmed if key in self.due), None)
         self.due.discard(key or "")
         return self.unconfirmed.get(key or "")
+
+    def confirm(self, key: str | None) -> None:
+        """Forget a message that needs no more care; a key of somebody else's is no error."""
+        if key and self.unconfirmed.pop(key, None):
+            self.due.discard(key)
+            self.news.set()
 
     async def changed(self) -> None:
         """Wait until a message has to go out, or one is confirmed."""

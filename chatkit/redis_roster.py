@@ -21,7 +21,7 @@ SERVERS = "chatkit:servers"  # when each server gave its last sign of life, by t
 ROOMS = "chatkit:rooms"  # how many are in each room
 NEWS = 1000  # entries of a room's news that are kept, about
 
-# Presence takes little room and goes on where there is none left for messages: allow-oom.
+# allow-oom: presence needs little memory, so it works even when Redis has none left for messages.
 CLOCK = f"""#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

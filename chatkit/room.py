@@ -37,9 +37,11 @@ class Visitor(Channel, Protocol):
 
     def tell(self, frame: Message | Mapping[str, Any]) -> None:
         """Send a frame to this one alone, in its codec; one that has gone is no error."""
+        ...
 
     async def drain(self) -> None:
         """Wait until what was sent has left this machine."""
+        ...
 
 
 class Room:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 
-from chatkit.lessons.parity import PACKAGE, TAUGHT, definitions, package_definitions
+from chatkit.lessons.engine.parity import TAUGHT, definitions, package_definitions, source_of
 from tests.notebooks.run import NOTEBOOKS
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -17,13 +17,13 @@ SILENT = {
     tokenize.ENDMARKER,
 }
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
-CAPTION = re.compile(r"# chatkit/(?P<module>\w+)\.py(?: · (?P<owner>\w+))?$")
+CAPTION = re.compile(r"# chatkit/(?P<path>\w+(?:/\w+)*)\.py(?: · (?P<owner>\w+))?$")
 
 
 def caption_of(cell: str) -> str | None:
-    """The module that a cell's first line promises to be code of; None without a caption."""
+    """The module whose code a cell is, such as "guide.server"; None if it has no caption."""
     caption = CAPTION.match(cell.partition("\n")[0])
-    return caption["module"] if caption else None
+    return caption["path"].replace("/", ".") if caption else None
 
 
 def captioned_cells(lesson: Path) -> list[tuple[str, str]]:
@@ -57,7 +57,7 @@ def share() -> float:
 
 def lines_of(module: str) -> int:
     """How many lines of code a module has, without docstrings, comments and blank lines."""
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = source_of(module)
     lines: set[int] = set()
     for token in tokenize.generate_tokens(StringIO(source).readline):
         if token.type not in SILENT:
