@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -145,10 +146,18 @@ def class_(
             help="The word that the links hold; else one that the folder keeps.",
         ),
     ] = "",
+    solutions: Annotated[
+        bool,
+        typer.Option(
+            help="Whether solution(…) works for learners who join by the link that is printed: "
+            "a courtesy, not a lock."
+        ),
+    ] = True,
 ) -> None:
     """Serve a class: learners join by a link, and the projector shows what each has passed."""
     keep_journal("warning", "text")
-    asyncio.run(serve_until_stopped(class_server(folder, host, port, token), greeting))
+    server = class_server(folder, host, port, token)
+    asyncio.run(serve_until_stopped(server, partial(greeting, solutions=solutions)))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -161,9 +170,6 @@ def lab(
             "else chatkit-lessons."
         ),
     ] = "",
-    solutions: Annotated[
-        bool, typer.Option("--solutions", help="Lay the solutions of the exercises too.")
-    ] = False,
     fresh: Annotated[
         str, typer.Option(help="Lay a lesson anew, as 03, and keep yours under another name.")
     ] = "",
@@ -191,7 +197,7 @@ def lab(
     lesson = lesson_named(fresh) if fresh else FIRST_LESSON
     if fresh and (kept := set_aside(place, lesson)):
         print(f"{kept.with_name(lesson)} is new; yours is {kept} now.", flush=True)
-    lay_notebooks(place, solutions)
+    lay_notebooks(place)
     if lay:
         print(f"The lessons are in {place.resolve()}.")
     else:

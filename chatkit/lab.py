@@ -22,19 +22,15 @@ def usual_folder() -> Path:
     return Path("." if Path(FIRST_LESSON).exists() else LESSONS)
 
 
-def lay_notebooks(folder: Path, solutions: bool = False) -> list[Path]:
-    """Copy the lessons that `folder` lacks and return them; never overwrite one.
-
-    With `solutions`, those too.
-    """
+def lay_notebooks(folder: Path) -> list[Path]:
+    """Copy the lessons that `folder` lacks and return them; never overwrite one."""
     laid = []
-    for pattern in ("*.ipynb", "solutions/*.py") if solutions else ("*.ipynb",):
-        for source in sorted(NOTEBOOKS.glob(pattern)):
-            target = folder / source.relative_to(NOTEBOOKS)
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-                laid.append(target)
+    for source in sorted(NOTEBOOKS.glob("*.ipynb")):
+        target = folder / source.name
+        if not target.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            laid.append(target)
     return laid
 
 

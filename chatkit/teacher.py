@@ -6,6 +6,7 @@ import secrets
 import socket
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psutil
 
@@ -15,6 +16,7 @@ from chatkit.server import EVERYWHERE, HOST, ChatServer
 CLASS = "chatkit-class"  # the folder of a teacher who names none
 CLASS_PORT = 8760  # not that of the lessons, which the teacher may show on the same machine
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that can be taken for another
+WITHHELD = ("solutions", "no")  # in a learner's link: `solution` gives nothing away
 TOKEN_LENGTH = 10  # letters: fifty bits, and yet one can type them off the projector
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # nobody (RFC 5737, 3849)
 
@@ -68,19 +70,23 @@ def way_out(family: socket.AddressFamily) -> str:
     return ""
 
 
-def greeting(server: ChatServer) -> str:
-    """Return what a teacher is told once the class is open: two links, and who can use them."""
+def greeting(server: ChatServer, *, solutions: bool = True) -> str:
+    """Return what a teacher is told once the class is open: two links, and who can use them.
+
+    Without `solutions`, the link for learners asks `solution` to keep them for later.
+    """
     hosts = addresses(server.family) if server.host in EVERYWHERE else [server.host]
     first, *others = hosts or [EVERYWHERE[server.host]]
     place = f"http://{f'[{first}]' if ':' in first else first}:{server.port}/"
     link, projector = (f"{place}{path}{server.query}" for path in ("", "static/class.html"))
+    to_join = link if solutions else without_solutions(link)
     lines = [
         f"The class is open. Its chat: {link}",
         f"For the projector, who has joined and passed what: {projector}",
         "To join, in any lesson:",
         "",
         "    from chatkit.lessons import join_class",
-        f'    await join_class("{link}", "your name")',
+        f'    await join_class("{to_join}", "your name")',
         "",
     ]
     if others:
@@ -89,4 +95,11 @@ def greeting(server: ChatServer) -> str:
         lines.append("This machine is in no network just now: only itself reaches the class.")
     elif is_loopback(first):
         lines.append("Only this machine reaches it; others do with --host 0.0.0.0.")
+    if not solutions:
+        lines.append("Learners who join by this line get no solutions; leave_class() ends that.")
     return "\n".join(lines).rstrip()
+
+
+def without_solutions(link: str) -> str:
+    """Return a class's link that asks the learners' notebooks to give no solutions away."""
+    return f"{link}{'&' if '?' in link else '?'}{urlencode([WITHHELD])}"

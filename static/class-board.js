@@ -1,9 +1,9 @@
 // Draws the class for a projector: a row for each learner, a mark for each exercise. It knows no socket.
 
-import { LESSONS, exercisesOf } from "./class-lessons.js";
+import { LESSONS } from "./class-lessons.js";
 
 const MOST_ROWS = 15; // in one table; more stand in two beside each other, if there is room
-const TOTAL = LESSONS.flatMap(exercisesOf).length;
+const TOTAL = LESSONS.flatMap((lesson) => lesson.exercises).length;
 
 function make(tag, properties = {}, ...children) {
   const el = Object.assign(document.createElement(tag), properties);
@@ -26,7 +26,7 @@ function heading({ number, name }) {
 /** The exercises of one lesson: a mark each, and the same in words. */
 class Cell {
   constructor(lesson) {
-    this.names = exercisesOf(lesson);
+    this.names = lesson.exercises;
     this.marks = this.names.map((title) => make("span", { className: "class-mark", title }));
     this.words = heard();
     const marks = make("span", { className: "class-marks", ariaHidden: "true" }, ...this.marks);

@@ -1,24 +1,17 @@
-// The lessons, and how many exercises each has; a test holds this against the notebooks.
-
-const lesson = (number, name, exercises) => ({ number, name, exercises });
+// Written by `make sync` from the lessons and their exercises.
 
 export const LESSONS = [
-  lesson("00", "start here", 1),
-  lesson("01", "one socket", 3),
-  lesson("02", "broadcast", 3),
-  lesson("03", "serve it", 3),
-  lesson("04", "client", 2),
-  lesson("05", "widget", 3),
-  lesson("06", "browser page", 3),
-  lesson("07", "trust nobody", 3),
-  lesson("08", "rooms and names", 3),
-  lesson("09", "lose nothing", 3),
-  lesson("10", "go fast", 3),
-  lesson("11", "many servers", 3),
-  lesson("12", "ship it", 7),
+  { number: "00", name: "start here", exercises: ["00-1"] },
+  { number: "01", name: "one socket", exercises: ["01-1", "01-2", "01-3"] },
+  { number: "02", name: "broadcast", exercises: ["02-1", "02-2", "02-3"] },
+  { number: "03", name: "serve it", exercises: ["03-1", "03-2", "03-3"] },
+  { number: "04", name: "client", exercises: ["04-1", "04-2"] },
+  { number: "05", name: "widget", exercises: ["05-1", "05-2", "05-3"] },
+  { number: "06", name: "browser page", exercises: ["06-1", "06-2", "06-3"] },
+  { number: "07", name: "trust nobody", exercises: ["07-1", "07-2", "07-3"] },
+  { number: "08", name: "rooms and names", exercises: ["08-1", "08-2", "08-3"] },
+  { number: "09", name: "lose nothing", exercises: ["09-1", "09-2", "09-3"] },
+  { number: "10", name: "go fast", exercises: ["10-1", "10-2", "10-3"] },
+  { number: "11", name: "many servers", exercises: ["11-1", "11-2", "11-3"] },
+  { number: "12", name: "ship it", exercises: ["12-1", "12-2", "12-3", "12-4", "12-5", "12-6", "12-7"] },
 ];
-
-/** What a lesson's exercises are called: 02-1, 02-2 … */
-export function exercisesOf({ number, exercises }) {
-  return Array.from({ length: exercises }, (_, n) => `${number}-${n + 1}`);
-}

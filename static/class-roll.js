@@ -1,11 +1,11 @@
 // Who is in the class, and what each has passed, as they report it. It knows no page and no socket.
 
-import { LESSONS, exercisesOf } from "./class-lessons.js";
+import { LESSONS } from "./class-lessons.js";
 
 /** How many learners there can be; a flood of made-up ones ends there. */
 export const MAX_LEARNERS = 100;
 
-const EXISTING = new Set(LESSONS.flatMap(exercisesOf));
+const EXISTING = new Set(LESSONS.flatMap((lesson) => lesson.exercises));
 const UNSEEN = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}`; // what no name has, blanks between words aside
 const NAME = `[^${UNSEEN}](?:[^${UNSEEN}]| (?! )){0,31}`;
 const PASSED = String.raw`nothing yet|\d\d-\d\d?(?: \d\d-\d\d?)*`;

@@ -15,7 +15,7 @@ from typing import Any
 from chatkit.client import ChatClient
 from chatkit.gate import Gate
 from chatkit.lessons import check, classroom, join_class
-from chatkit.lessons.checking import Verdict
+from chatkit.lessons.engine.checking import Verdict
 from chatkit.paths import STATIC
 from chatkit.server import ChatServer
 

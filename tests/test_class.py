@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,12 +23,13 @@ from websockets.sync.client import ClientConnection as SyncConnection
 from websockets.sync.client import connect
 
 from chatkit import client, teacher
-from chatkit.lessons import check, checking, classroom, join_class, leave_class
-from chatkit.lessons.checking import Exercise, NotYetError
+from chatkit.lessons import check, classroom, join_class, leave_class
 from chatkit.lessons.classroom import FILE, Membership
+from chatkit.lessons.engine import checking
+from chatkit.lessons.engine.exercise import Exercise, load
+from chatkit.lessons.engine.expect import expect
 from chatkit.lessons.redis_server import free_port
 from chatkit.messages import ChatkitError
-from chatkit.paths import NOTEBOOKS, STATIC
 from chatkit.server import ChatServer
 from chatkit.teacher import LETTERS, TOKEN_LENGTH, addresses, class_server, greeting
 from tests.classmates import NOT_TOLD, TOLD, answer, attend
@@ -39,7 +39,6 @@ ROOT = str(Path(__file__).parents[1])
 LIMIT = 60  # seconds that a process gets on a busy machine
 LINK = re.compile(r'await join_class\("(http://127\.0\.0\.1:\d+/\?token=\w+)", "your name"\)')
 REPORT = re.compile(r"(.+) has passed (.+) \(learner ([0-9a-f]{16})\)")
-EXERCISE = re.compile(r'"# Exercise (\d\d-\d+)\\n"')
 PROTOCOL = ["chatkit.json"]
 
 
@@ -89,13 +88,13 @@ def doubling(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exercise 99-1 that is tried without any socket: to double a number."""
 
     async def doubles(answer: Callable[[int], int]) -> str:
-        if (came := answer(21)) != 42:
-            raise NotYetError("42", repr(came))
+        expect(answer(21), 42, "42")
         return "21 became 42"
 
-    exercise = Exercise(doubles, ("Think of two.", "Return 2 * number."))
-    monkeypatch.setitem(checking._exercises, "99-1", exercise)
-    monkeypatch.setattr(checking, "_failures", Counter())
+    hints = ("Think of two.", "Return 2 * number.")
+    exercise = Exercise("99-1", "Double a number.", "def double(): ...", hints, "", doubles)
+    monkeypatch.setattr(checking, "load", lambda name: exercise if name == "99-1" else load(name))
+    monkeypatch.setattr(checking, "_tries", {})
 
 
 def files(folder: Path) -> list[Path]:
@@ -452,16 +451,20 @@ def test_this_machine_s_own_addresses_are_no_one_else_s():
                 own.bind((address, 0))
 
 
-def test_the_projector_knows_the_lessons_and_exercises_that_there_are():
-    told = re.findall(
-        r'^  lesson\("(\d\d)", "(.+)", (\d+)\),$',
-        (STATIC / "class-lessons.js").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    there = []
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        number, _, name = path.stem.partition("-")
-        names = EXERCISE.findall(path.read_text(encoding="utf-8"))
-        assert sorted(names) == [f"{number}-{n}" for n in range(1, len(names) + 1)]
-        there.append((number, name.replace("-", " "), str(len(names))))
-    assert told == there, "mend static/class-lessons.js"
+def test_a_class_without_solutions_says_so_and_its_link_too():
+    server = ChatServer(8760, token="k7m2x9qwpe")
+    said = greeting(server, solutions=False)
+    assert 'join_class("http://127.0.0.1:8760/?token=k7m2x9qwpe&solutions=no", "your name")' in said
+    assert said.endswith("leave_class() ends that.")
+    assert "solutions" not in greeting(server)
+
+
+async def test_a_learner_joins_by_a_link_without_solutions(
+    server: ChatServer, projector: ClientConnection
+):
+    link = teacher.without_solutions(server.url)
+    assert not classroom.solutions_are_withheld()
+    await join_class(link, "Ada")
+    assert classroom.solutions_are_withheld()
+    leave_class()
+    assert not classroom.solutions_are_withheld()

@@ -254,20 +254,19 @@ def test_doctor_says_that_this_machine_is_ready():
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_lab_lays_the_lessons_with_solutions_or_without_and_keeps_the_learners_own(tmp_path: Path):
+def test_lab_copies_the_lessons_and_keeps_the_learners_own(tmp_path: Path):
     folder = tmp_path / "lessons"
     assert lab(folder) == f"The lessons are in {folder}.\n"
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         path.name for path in NOTEBOOKS.glob("*.ipynb")
     )
     (folder / "03-serve-it.ipynb").write_text("mine")
-    said = lab(folder, "--solutions", "--fresh", "3")
+    said = lab(folder, "--fresh", "3")
     kept = folder / "03-serve-it-mine.ipynb"
     assert said.startswith(f"{folder / '03-serve-it.ipynb'} is new; yours is {kept} now.\n")
     assert kept.read_text() == "mine"
     clean = (NOTEBOOKS / "03-serve-it.ipynb").read_text(encoding="utf-8")
     assert (folder / "03-serve-it.ipynb").read_text(encoding="utf-8") == clean
-    assert (folder / "solutions" / "03-1.py").exists()
 
 
 def lab(folder: Path, *options: str) -> str:

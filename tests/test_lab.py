@@ -14,7 +14,7 @@ import pytest
 from chatkit import lab
 from chatkit.messages import ChatkitError
 
-FIRST, SECOND, SOLUTION = "00-start-here.ipynb", "01-one-socket.ipynb", "solutions/01-1.py"
+FIRST, SECOND = "00-start-here.ipynb", "01-one-socket.ipynb"
 START_LIMIT = 60  # seconds
 STOP_LIMIT = 20  # seconds
 
@@ -22,8 +22,8 @@ STOP_LIMIT = 20  # seconds
 @pytest.fixture
 def lessons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lessons"
-    (folder / "solutions").mkdir(parents=True)
-    for name in (FIRST, SECOND, SOLUTION, "notes.txt"):
+    folder.mkdir()
+    for name in (FIRST, SECOND, "notes.txt"):
         (folder / name).write_text(f"ours: {name}")
     monkeypatch.setattr(lab, "NOTEBOOKS", folder)
     return folder
@@ -50,11 +50,6 @@ def test_lay_notebooks_fills_an_empty_folder_with_the_lessons_alone(lessons: Pat
     assert (folder / SECOND).read_text() == f"ours: {SECOND}"
 
 
-def test_lay_notebooks_lays_the_solutions_too_if_asked_to(mine: Path):
-    assert lab.lay_notebooks(mine, solutions=True) == [mine / SOLUTION]
-    assert (mine / SOLUTION).read_text() == f"ours: {SOLUTION}"
-
-
 def test_lay_notebooks_never_overwrites(mine: Path):
     (mine / SECOND).unlink()
     assert lab.lay_notebooks(mine) == [mine / SECOND]
@@ -63,7 +58,7 @@ def test_lay_notebooks_never_overwrites(mine: Path):
 
 
 def test_lay_notebooks_on_the_lessons_themselves_does_nothing(lessons: Path):
-    assert lab.lay_notebooks(lessons, solutions=True) == []
+    assert lab.lay_notebooks(lessons) == []
 
 
 def test_what_is_set_aside_is_kept_under_a_name_that_nothing_has(mine: Path):
@@ -87,7 +82,7 @@ def test_what_nobody_has_worked_on_is_not_set_aside(mine: Path, tmp_path: Path):
 def test_nothing_is_set_aside_where_clean_copies_come_from(lessons: Path):
     with pytest.raises(ChatkitError, match="choose another folder, as in chatkit lab"):
         lab.set_aside(lessons, FIRST)
-    assert names(lessons) == [FIRST, SECOND, "notes.txt", SOLUTION]
+    assert names(lessons) == [FIRST, SECOND, "notes.txt"]
 
 
 @pytest.mark.parametrize("name", ["1", "01", "01-one-socket", SECOND])

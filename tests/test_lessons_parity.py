@@ -12,8 +12,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from chatkit.lessons import method_of, parity
-from chatkit.lessons.parity import (
+from chatkit.lessons import method_of
+from chatkit.lessons.engine import cells, parity
+from chatkit.lessons.engine.parity import (
     PACKAGE,
     TAUGHT,
     compare,
@@ -146,11 +147,11 @@ def test_a_verdict_is_escaped_on_its_slip():
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A real IPython without a terminal, as it stands behind a notebook."""
-    monkeypatch.setattr(parity, "_cells", [])
+    monkeypatch.setattr(cells, "ran", [])
     config = Config(HistoryManager={"enabled": False})
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # it puts its own there
     shell = InteractiveShell.instance(config=config, ipython_dir=str(tmp_path))
-    parity.watch()
+    cells.watch()
     yield shell
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
@@ -159,9 +160,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
 
 @pytest.mark.parametrize("history", [True, False], ids=["in a notebook", "as nbval runs it"])
 def test_same_compares_the_cells_that_were_run(shell: InteractiveShell, history: bool):
-    def run(*cells: str) -> object:
-        for cell in cells:
-            done = shell.run_cell(cell, store_history=history)
+    def run(*sources: str) -> object:
+        for source in sources:
+            done = shell.run_cell(source, store_history=history)
             done.raise_error()
         return done.result
 

@@ -4,17 +4,21 @@ import asyncio
 import gc
 import linecache
 import logging
+import os
 import re
+import socket
+import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chatkit.lessons import trial
-from chatkit.lessons.mistakes import in_words
-from chatkit.lessons.trial import WrongError, attempt
+from chatkit.lessons.engine import stopping, trial, watch
+from chatkit.lessons.engine.mistakes import Answer, in_words
+from chatkit.lessons.engine.trial import WrongError, attempt
 
 LIMIT = 5.0  # seconds
 
@@ -90,31 +94,47 @@ async def test_nothing_is_told_of_a_fetch_that_is_given_up(caplog: pytest.LogCap
 
 
 async def test_a_loop_without_await_is_broken_in_the_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trial, "STUCK", 0.3)
+    monkeypatch.setattr(watch, "STUCK", 0.3)
     told = await fault_of("def answer():\n    while True:\n        pass")
-    assert "Your code held up everything for 0 seconds in line" in told
+    assert "Your code still ran after 0 seconds in line" in told
 
 
-async def test_a_loop_that_catches_all_is_broken_again_and_again(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trial, "STUCK", 0.3)
+async def test_a_loop_that_catches_errors_is_stopped_as_well(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watch, "STUCK", 0.3)
     code = """
-        tries = []
         def answer():
-            while len(tries) < 2:
+            while True:
                 try:
                     while True:
                         pass
                 except Exception:
-                    tries.append("again")
+                    pass
     """
     assert "held up everything" in await fault_of(code)
 
 
-async def test_a_sleep_that_holds_up_everybody_is_told_of(monkeypatch: pytest.MonkeyPatch):
+async def test_a_loop_in_a_coroutine_is_told_to_await(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watch, "STUCK", 0.3)
+    told = await fault_of("async def answer():\n    while True:\n        pass")
+    assert "A loop that waits needs an `await` in it." in told
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("async def answer():\n    time.sleep(1)", True),
+        ("def answer():\n    time.sleep(1)", False),
+    ],
+)
+async def test_a_sleep_that_holds_up_everything_is_told_of(
+    code: str, advice: bool, monkeypatch: pytest.MonkeyPatch
+):
     lines = {2: "    time.sleep(1)"}
-    monkeypatch.setattr(trial.linecache, "getline", lambda file, line: lines.get(line, ""))
-    told = await fault_of("async def answer():\n    time.sleep(1)")
-    assert told.startswith("Your code held up everybody while it slept in line 2, `time.sleep(1)`")
+    monkeypatch.setattr(watch.linecache, "getline", lambda file, line: lines.get(line, ""))
+    told = await fault_of(code)
+    where = "Your code held up everything else while it slept in line 2, `time.sleep(1)`: "
+    assert told.startswith(where)
+    assert ("await asyncio.sleep" in told) == advice
 
 
 async def test_what_does_not_end_is_stopped():
@@ -126,38 +146,96 @@ async def test_what_does_not_end_is_stopped():
     assert await fault_of(code, limit=0.1) == "It did not come to an end within 0 seconds."
 
 
-async def test_what_swallows_its_cancellation_is_stopped_by_the_next():
+async def test_what_ignores_that_it_is_cancelled_is_stopped_by_an_exception(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(trial, "CANCELLING", 0.2)
     code = """
         async def answer():
-            for _ in range(3):
+            while True:
                 try:
-                    await asyncio.sleep(60)
+                    await asyncio.sleep(0.01)
                 except BaseException:
-                    print(end="")
+                    pass
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trial, "TIDYING", 0.2)
-        told = await fault_of(code, limit=0.1)
+    told = await fault_of(code, limit=0.1)
     assert told.startswith("It did not come to an end within 0 seconds.")
+    assert "still runs" not in told
 
 
-async def test_who_can_t_be_stopped_is_told_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trial, "TIDYING", 0.1)
-    mercy = asyncio.Event()
+async def test_what_can_t_be_stopped_is_abandoned(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watch, "STUCK", 0.1)
+    monkeypatch.setattr(stopping, "PATIENCE", 0.1)
+    lock = threading.Lock()
+    lock.acquire()
+    answer = learners("def answer(): blocked()")
+    answer.__globals__["blocked"] = lock.acquire  # waits in C
+    before = set(threading.enumerate())
+    with pytest.raises(WrongError, match="nothing can stop it: restart the kernel"):
+        await attempt(call, answer, LIMIT)
+    lock.release()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
 
-    async def stubborn(answer: object) -> str:
-        while not mercy.is_set():
-            try:
-                await mercy.wait()
-            except asyncio.CancelledError:
-                continue
-        return "at last"
 
-    with pytest.raises(WrongError, match="can't be stopped: a bare `except:` catches"):
-        await attempt(stubborn, None, 0.1)
-    mercy.set()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+async def test_threads_that_an_answer_leaves_are_ended():
+    code = """
+        import threading
+
+        def work():
+            while True:
+                pass
+
+        def answer(): threading.Thread(target=work).start()
+    """
+    before = threading.active_count()
+    assert await attempt(call, learners(code), LIMIT) == "well done"
+    assert threading.active_count() <= before + 1  # the loop's own, which waits for work
+
+
+async def test_sockets_that_an_answer_leaves_are_closed():
+    code = """
+        import socket
+        left = []
+
+        def answer(): left.append(socket.create_server(("127.0.0.1", 0)))
+    """
+    answer = learners(code)
+    assert await attempt(call, answer, LIMIT) == "well done"
+    assert [made.fileno() for made in answer.__globals__["left"]] == [-1, -1]
+
+
+async def test_what_is_printed_is_told_with_what_is_wrong_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str],
+):
+    told = await fault_of("def answer():\n    print('seen')\n    raise ValueError('no')")
+    assert told.endswith("no.\nYour code printed: seen")
+    assert capsys.readouterr() == ("", "")
+
+
+async def test_other_threads_print_meanwhile(capsys: pytest.CaptureFixture[str]):
+    async def slow(answer: object) -> str:
+        await asyncio.sleep(0.2)
+        return "well done"
+
+    trying = asyncio.ensure_future(attempt(slow, None, LIMIT))
+    await asyncio.sleep(0.05)
+    print("a cell's own")
+    assert await trying == "well done"
+    assert capsys.readouterr().out == "a cell's own\n"
+
+
+async def test_an_answer_is_asked_twice_and_must_be_right_both_times():
+    code = """
+        seen = []
+
+        def answer():
+            seen.append(1)
+            if len(seen) > 1:
+                raise ValueError("again")
+    """
+    told = await fault_of(code)
+    assert told.startswith("It passed once, and failed when it was checked again. Your code raised")
 
 
 async def test_tasks_that_an_answer_leaves_are_ended():
@@ -198,17 +276,26 @@ async def test_what_a_notebook_does_not_show_is_not_printed(
     assert capsys.readouterr().err == ""
 
 
-async def test_an_error_of_somebody_else_is_logged_as_ever(caplog: pytest.LogCaptureFixture):
-    async def noisy(answer: object) -> str:
-        try:
-            raise ValueError("ours")
-        except ValueError:
-            logging.getLogger("tornado.application").exception("Uncaught")
-        logging.getLogger("chatkit").warning("in passing")
+async def test_what_others_log_is_logged_as_ever(caplog: pytest.LogCaptureFixture):
+    async def slow(answer: object) -> str:
+        await asyncio.sleep(0.2)
+        logging.getLogger("chatkit").warning("of the trial")
         return "well done"
 
-    assert await attempt(noisy, None, LIMIT) == "well done"
-    assert [record.getMessage() for record in caplog.records] == ["Uncaught", "in passing"]
+    trying = asyncio.ensure_future(attempt(slow, None, LIMIT))
+    await asyncio.sleep(0.05)
+    logging.getLogger("chatkit").warning("in passing")
+    assert await trying == "well done"
+    assert [record.getMessage() for record in caplog.records] == ["in passing"]
+
+
+async def test_everything_is_as_before_when_a_trial_is_over():
+    def replaced() -> list[object]:
+        return [sys.stdout, os._exit, socket.socket.__init__, threading.Thread.start, print]
+
+    before = replaced()
+    await attempt(call, learners("def answer(): pass"), LIMIT)
+    assert replaced() == before
 
 
 EARLIER = """
@@ -295,27 +382,35 @@ async def test_who_interrupts_a_check_is_obeyed():
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("def answer(): return nowhere", "Run the cells above first"),
-        ("def answer():\n    count = count + 1", "is `self.` missing?"),
+        ("def answer(): return nowhere", "No cell that ran gave this name a value"),
+        ("def answer(): return anwser()", "Did you mean `answer`"),
+        ("def answer():\n    count = count + 1", "is local to it"),
         ("def answer():\n    for one in (many := {1}): many.add(2)", "loop over a copy"),
         ("def answer():\n    for one in (many := {1: 1}): many[2] = 2", "loop over a copy"),
-        ("def answer(): (lambda: 1)(2)", "Is `self` missing, or another parameter"),
-        ("def answer(): (lambda one: 1)()", "Is an argument forgotten"),
+        (
+            "def answer(): (lambda: 1)(2)",
+            "called with more values than its `def` accepts: is a parameter missing",
+        ),
+        ("def answer(): (lambda one: 1)()", "Your call gives it too few values"),
         ("def answer(): (lambda: 1)(one=1)", "has no parameter of that name"),
+        (
+            "class It:\n    def go(one): pass\ndef answer(): It().go(1)",
+            "is `self` or another parameter missing",
+        ),
         ("async def answer(): await None", "Only a coroutine can be awaited"),
-        ("def answer(): return b'' + 'a'", "Text and bytes are two things"),
-        ("def answer(): return 'a' + b''", "Text and bytes are two things"),
+        ("def answer(): return b'' + 'a'", "Text and bytes are different"),
+        ("def answer(): return 'a' + b''", "Text and bytes are different"),
         ("def answer(): return 'a' + 1", "f-string"),
         ("def answer(): return (lambda: None)().name", "a `return` is missing"),
         ("def answer(): return (lambda: None)()[0]", "a `return` is missing"),
-        ("def answer(): return (lambda: None)()()", "What is called there is no function"),
+        ("def answer(): return (lambda: None)()()", "What is called here is no function"),
         ("def answer(): return int.nothing", r"are `\(\)` missing"),
         ("def answer(): return set().append(1)", "A set has add"),
         ("def answer(): return [].add(1)", "A set has add"),
         ("def answer(): return answer.send(1)", r"are `\(\)` missing"),
         ("def answer(): return ''.uper()", r"Did you mean `upper`\?"),
-        ("def answer(): return answer()", "It calls itself without end"),
-        ("def answer(): asyncio.run(asyncio.sleep(0))", "use `await` instead"),
+        ("def answer(): return answer()", "A function calls itself"),
+        ("def answer(): asyncio.run(asyncio.sleep(0))", "hand it the coroutine"),
     ],
 )
 async def test_advice_on_what_python_says(code: str, advice: str):
@@ -325,4 +420,22 @@ async def test_advice_on_what_python_says(code: str, advice: str):
 
 
 def test_an_error_without_words_is_a_sentence_as_well():
-    assert in_words(ValueError()) == "Your code raised ValueError."
+    assert in_words(ValueError(), Answer(None)) == "Your code raised ValueError."
+
+
+async def test_a_task_that_ignores_its_end_neither_hides_the_fault_nor_freezes_anything():
+    code = """
+        async def follow():
+            while True:
+                try:
+                    await asyncio.sleep(0.01)
+                except:
+                    pass
+
+        def answer():
+            asyncio.ensure_future(follow())
+    """
+    told = await fault_in(learners(code))
+    assert told.startswith("Wrong.")
+    assert "held up" not in told
+    gc.collect()

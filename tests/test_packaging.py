@@ -316,18 +316,15 @@ def test_lab_lays_the_lessons_and_keeps_the_learners_work(
         assert json.loads(ask(f"{url}api/contents/{FIRST}", header))["type"] == "notebook"
     laid = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in folder.glob("*.ipynb")} == laid
-    assert not (folder / "solutions").exists()
 
     edited = json.loads((folder / FIRST).read_text(encoding="utf-8"))
     edited["cells"][0]["source"] = "My own work"
     (folder / FIRST).write_text(json.dumps(edited), encoding="utf-8")
     (folder / SECOND).unlink()
-    with jupyterlab(scripts, learner, tmp_path, folder.name, "--solutions") as (url, header):
+    with jupyterlab(scripts, learner, tmp_path, folder.name) as (url, header):
         assert "My own work" in ask(f"{url}api/contents/{FIRST}", header)
     assert json.loads((folder / FIRST).read_text(encoding="utf-8")) == edited
     assert (folder / SECOND).exists()
-    solutions = {path.name for path in (ROOT / "notebooks" / "solutions").glob("*.py")}
-    assert {path.name for path in (folder / "solutions").iterdir()} == solutions
 
 
 def test_serve_chats(scripts: Path, learner: dict[str, str], tmp_path: Path):

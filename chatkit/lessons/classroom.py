@@ -6,14 +6,16 @@ import asyncio
 import os
 import secrets
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from chatkit.client import ChatClient, RefusedError
+from chatkit.lessons.engine.slip import slip
 from chatkit.lessons.folder import lessons_folder
-from chatkit.lessons.slip import slip
 from chatkit.messages import ChatkitError
 from chatkit.names import tidy
+from chatkit.teacher import WITHHELD
 
 FILE = ".chatkit-class.json"  # in the folder of the lessons: all of them are in the same class
 ROOM = "class"  # reports have a room of their own, so that they do not disturb the chat
@@ -137,6 +139,12 @@ def leave_class() -> Note:
     if not joined:
         return Note("You are in no class: nothing is told.")
     return Note("You have left the class: what was told stays there, and nothing more is told.")
+
+
+def solutions_are_withheld() -> bool:
+    """Return True if the learner is in a class whose link asks to keep solutions for later."""
+    learner = known()
+    return learner is not None and WITHHELD in parse_qsl(urlsplit(learner.link).query)
 
 
 async def tell_class(exercise: str) -> str:

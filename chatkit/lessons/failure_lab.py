@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,7 +27,7 @@ from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON
 from chatkit.lessons.people_lab import Guest
 from chatkit.lessons.pictures import Drawing
-from chatkit.log import Doubles, Log, MemoryLog, SqliteLog, Waiting
+from chatkit.log import Log, MemoryLog, SqliteLog
 from chatkit.messages import ChatkitError, Message, read_message
 from chatkit.room import Room, Rooms
 from chatkit.server import ChatServer, make_app
@@ -217,28 +216,6 @@ class Heard(list[str]):
         super().append(text)
         if self.server and len(self) in self.moments:
             self.server.crash()
-
-
-class PulledPlug(SqliteLog):
-    """A log on a disk that can lose its power: what comes later is not stored."""
-
-    powered = True
-
-    async def pull(self) -> None:
-        """Take the power away; what was to be stored before that is stored."""
-        await self.run(setattr, self, "powered", False)
-
-    def store(self, batch: Sequence[Waiting]) -> Any:
-        """Store a batch, as long as there is power."""
-        if not self.powered:
-            raise sqlite3.OperationalError("no power")
-        return super().store(batch)
-
-    def append(self, room: str, messages: Sequence[Message]) -> asyncio.Future[Doubles]:
-        """Append, and say nothing more of a failure that nobody asks for."""
-        done = super().append(room, messages)
-        done.add_done_callback(asyncio.Future.exception)
-        return done
 
 
 class RoomsOf(Rooms):

@@ -35,7 +35,6 @@ from chatkit.client import ChatClient
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
 from chatkit.lessons.pictures import Drawing
-from chatkit.lessons.trial import Faults
 from chatkit.limits import allow_many_files
 from chatkit.log import MemoryLog
 from chatkit.messages import MAX_MESSAGE, ChatkitError
@@ -58,6 +57,19 @@ LIMIT = "nothing but send"
 AFTERWARDS = 100  # messages that are said after a slow reader was cut off
 MEBIBYTE = 2**20  # bytes
 BUFFER = 2**16  # bytes that one read may bring
+
+
+class Faults(logging.Handler):
+    """Keeps the errors that Tornado would print, with their tracebacks, into the learner's cell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of a record, if it has one."""
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
 
 
 class StageServer(ChatServer):

@@ -1,7 +1,6 @@
 """The page for a class's projector: who has joined, and what each has passed."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +12,9 @@ from playwright.sync_api import Locator, Page, expect
 from websockets.sync.client import connect
 
 from chatkit.lessons.classroom import Membership
+from chatkit.lessons.engine.exercise import names
 from chatkit.lessons.redis_server import free_port
 from chatkit.names import tidy
-from chatkit.paths import STATIC
 from chatkit.server import ChatServer, LaunchedServer
 from tests.browser.accessibility import violations
 from tests.browser.conftest import NewPage
@@ -25,11 +24,8 @@ TOKEN = "k7m2x9qwpe"
 BACK = 15_000  # milliseconds in which a page is back after a restart
 DOWN = ["WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "400 (Bad Request)"]
 LIMIT = 10  # seconds
-LESSONS = re.findall(
-    r'lesson\("(\d\d)", "(?:.+)", (\d+)\)',
-    (STATIC / "class-lessons.js").read_text(encoding="utf-8"),
-)
-EXERCISES = [f"{number}-{n}" for number, many in LESSONS for n in range(1, int(many) + 1)]
+EXERCISES = names()
+LESSONS = {name[:2] for name in EXERCISES}
 HOSTILE = "<img src=x onerror=alert(1)>"
 WATCH = """() => {
   window.moved = 0;

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chatkit.paths import NOTEBOOKS
+from chatkit.lessons.engine.exercise import load
 from tests.browser import jupyterlab
 from tests.browser.accessibility import press, violations
 from tests.browser.conftest import NewPage, Watch
@@ -19,7 +19,7 @@ CHATTERS = ("frame", "widget", "other window")
 FRAME = "iframe[title='The chat page']"
 PICTURES = """
 from chatkit.client import ChatClient
-from chatkit.lessons.checking import Verdict
+from chatkit.lessons.engine.checking import Verdict
 from chatkit.lessons.failure_lab import Tally
 from chatkit.lessons.inspector import Inspector
 from chatkit.lessons.many_lab import table
@@ -226,6 +226,6 @@ def test_a_solution_takes_the_place_of_the_cell_that_asks_for_it(
     field = exercise.get_by_role("textbox")
     field.fill('solution("00-1")')
     field.press("Shift+Enter")
-    solved = (NOTEBOOKS / "solutions" / "00-1.py").read_text(encoding="utf-8").splitlines()
-    expect(exercise.locator(".cm-line")).to_have_text(solved)
+    solved = load("00-1")
+    expect(exercise.locator(".cm-line")).to_have_text(solved.cell(solved.solution).splitlines())
     assert cells.count() == len(before)

@@ -1,4 +1,4 @@
-"""The exercises of a lesson: where they are, their solutions, and what their checks have said."""
+"""The exercises of a lesson: where they are, and what their checks have said."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from chatkit.lessons.engine.cells import Ran
+from chatkit.lessons.engine.exercise import load
 from chatkit.paths import NOTEBOOKS
 
-SOLUTIONS = NOTEBOOKS / "solutions"
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
-EXERCISE = re.compile(r"# Exercise (\d\d-\d+)")
 VERDICT = re.compile(r"^([✓✗]) (\d\d-\d+): ", re.MULTILINE)
 CHECK = re.compile(r"\bcheck\(\s*\"(\d\d-\d+)\"")
 
@@ -25,10 +25,9 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def exercise_in(cell: NotebookNode) -> str | None:
-    """The exercise that a cell asks for, such as "02-1"."""
-    first_line = EXERCISE.fullmatch(cell.source.partition("\n")[0])
-    return first_line[1] if first_line else None
+def exercise_in(cell: NotebookNode) -> str:
+    """The exercise whose cell this is, such as "02-1"; empty for any other cell."""
+    return Ran(cell.source).exercise
 
 
 def exercises_of(notebook: NotebookNode) -> list[str]:
@@ -36,19 +35,14 @@ def exercises_of(notebook: NotebookNode) -> list[str]:
     return [name for cell in code_cells(notebook) if (name := exercise_in(cell))]
 
 
-def solutions_of(lesson: Path) -> dict[str, str]:
-    """The source of each solution, by its exercise."""
-    files = sorted(SOLUTIONS.glob(f"{lesson.name[:2]}-*.py"))
-    return {file.stem: file.read_text(encoding="utf-8").rstrip("\n") for file in files}
-
-
 def solved(lesson: Path) -> NotebookNode:
     """The lesson with a solution in each exercise's cell, and nothing run yet."""
-    notebook, solutions = read(lesson), solutions_of(lesson)
+    notebook = read(lesson)
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
         if name := exercise_in(cell):
-            cell.source = solutions[name]
+            exercise = load(name)
+            cell.source = exercise.cell(exercise.solution)
     return notebook
 
 

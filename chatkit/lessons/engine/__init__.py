@@ -1,0 +1,1 @@
+"""What runs an exercise: its file, the trial of an answer, and the words of a verdict."""

@@ -1,0 +1,1 @@
+"""The exercises, one file each; the lessons' cells, the checks and their tests come from them."""

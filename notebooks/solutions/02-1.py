@@ -1,4 +1,0 @@
-# Exercise 02-1
-class Typing(Callbacks):
-    def on_message(self, text):
-        self.broadcaster.notify_clients(text, but=self)
