@@ -26,7 +26,7 @@ define install
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-compile -c constraints.txt -e '$(2)'
 endef
 
-.PHONY: help lab test check format notebooks soak screenshots lock clean
+.PHONY: help lab test check format sync notebooks soak screenshots lock clean
 
 help: ## list these targets
 	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then bold='\033[1m' plain='\033[0m'; fi; \
@@ -48,6 +48,9 @@ check: $(TEST_READY) ## lint, formatting and types alone
 
 format: $(TEST_READY) ## mend what lint can mend, and format
 	@$(PY) -m ruff check --fix --quiet; $(PY) -m ruff format
+
+sync: $(TEST_READY) ## write the lessons' cells from the package and the exercises
+	@$(PY) -m tests.notebooks.sync
 
 notebooks: $(TEST_READY) ## run all lessons afresh and store their outputs (ONLY="notebooks/02-…" for some)
 	@$(PY) -m tests.notebooks.run $(ONLY)
