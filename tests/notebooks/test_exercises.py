@@ -15,6 +15,7 @@ from tests.notebooks.scope import answer_of
 
 FEWEST_WRONG, FEWEST_RIGHT = 8, 2
 CLOSED = 10.0  # seconds: Tornado cuts a connection after five if the other end does not answer
+PATIENCE = 30.0  # seconds that a check gets here
 EXERCISES = {name: load(name) for name in names()}
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
@@ -35,7 +36,9 @@ def answers(kind: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was tried before, and a busy machine has time: what is slow is not tested here."""
     monkeypatch.setattr(checking, "_tries", {})
+    monkeypatch.setattr(checking, "TIMEOUT", PATIENCE)
 
 
 async def verdict_on(exercise: Exercise, *code: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chatkit.lessons.classroom import tell_class
+from chatkit.lessons.classroom import Note, tell_class
 from chatkit.lessons.engine import cells
 from chatkit.lessons.engine.exercise import load
 from chatkit.lessons.engine.mistakes import said
@@ -30,19 +30,6 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return slip(self.right, repr(self))
-
-
-@dataclass
-class Hint:
-    """One of an exercise's two hints."""
-
-    words: str
-
-    def __repr__(self) -> str:
-        return self.words
-
-    def _repr_html_(self) -> str:
-        return slip(True, self.words)
 
 
 @dataclass
@@ -112,12 +99,12 @@ def advice(name: str, answer: Any, cell: cells.Ran | None, fault: str) -> str:
     return words
 
 
-def hint(name: str) -> Hint:
+def hint(name: str) -> Note:
     """Return the next hint on the exercise `name`, such as `02-1`. The second says nearly all."""
     try:
         hints = load(name).hints
     except LookupError as error:
-        return Hint(str(error))
+        return Note(str(error))
     last = _tries.setdefault(name, Try())
     last.hints = min(last.hints + 1, len(hints))
-    return Hint(f"{name}: {hints[last.hints - 1]}")
+    return Note(f"{name}: {hints[last.hints - 1]}")

@@ -14,10 +14,11 @@ from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 
 from tornado.websocket import WebSocketClosedError
 
+from chatkit.lessons.engine.cells import EXERCISE
+
 NOT_CLOSED = "a bracket or a quote is not closed"
 MOST = 300  # characters of an error's words
 LEARNERS = "__main__"  # the module that a notebook's cells are
-EXERCISE = "# Exercise "  # how the cell of an exercise begins
 CALL = re.compile(r"^(?P<name>[\w.<>]+)\(\) (takes|missing|got|argument)")
 TOO_MANY = re.compile(r"takes (\d+|from .*) positional arguments? but")
 ALIKE = (("send", "write_message", "say", "send_message", "emit"), ("close", "stop"))
@@ -54,7 +55,6 @@ ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
         "Only code that the event loop calls can use it, so not another thread.",
     ),
     (RuntimeError, "`input` asks", "Use what your function is given instead."),
-    (TypeError, "unexpected keyword argument", "It has no parameter of that name."),
     (
         TypeError,
         "object (builtin_function_or_)?(method|function).* can't be used in 'await' expression",
@@ -80,14 +80,9 @@ ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
         "Text and bytes are different: text.encode() makes bytes, data.decode() makes text.",
     ),
     (
-        TypeError,
-        "'NoneType' object (is not (iterable|subscriptable|an)|does not)|cannot unpack.* NoneType",
-        "Something is None: perhaps a `return` is missing, or a method changes its object and "
-        "returns None.",
-    ),
-    (
-        AttributeError,
-        "'NoneType' object has no attribute",
+        Exception,
+        "'NoneType' object (is not (iterable|subscriptable|an)|does not|has no attribute)"
+        "|cannot unpack.* NoneType",
         "Something is None: perhaps a `return` is missing, or a method changes its object and "
         "returns None.",
     ),
@@ -173,22 +168,15 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         value = type(value)
     for part in vars(value).values() if isinstance(value, type) else (value,):
         match part:  # by type alone: other objects may do anything if they are asked
-            case property(fget=FunctionType() as function):
-                pass
-            case staticmethod(__func__=FunctionType() as function):
-                pass
-            case classmethod(__func__=FunctionType() as function):
-                pass
-            case MethodType(__func__=FunctionType() as function):
-                pass
-            case partial(func=FunctionType() as function):
-                pass
-            case FunctionType() as function:
-                pass
-            case _:
-                continue
-        if is_learners(function):
-            yield function
+            case (
+                (FunctionType() as function)
+                | property(fget=FunctionType() as function)
+                | staticmethod(__func__=FunctionType() as function)
+                | classmethod(__func__=FunctionType() as function)
+                | MethodType(__func__=FunctionType() as function)
+                | partial(func=FunctionType() as function)
+            ) if is_learners(function):
+                yield function
 
 
 def nested(code: CodeType) -> Iterator[CodeType]:
@@ -244,7 +232,7 @@ def place(error: BaseException) -> str:
     frames = [step for step in walk_tb(error.__traceback__) if is_learners(step[0])]
     if not frames:
         return ""
-    own = [step for step in (*callers(error), *frames) if first_line(step[0]).startswith(EXERCISE)]
+    own = [step for step in (*callers(error), *frames) if in_exercise(step[0])]
     frame, number = (own or frames)[-1]
     line = linecache.getline(frame.f_code.co_filename, number).strip()
     elsewhere = "" if own or not line else f" of the cell with `{frame.f_code.co_qualname}`"
@@ -257,9 +245,9 @@ def callers(error: BaseException) -> list[tuple[FrameType, int]]:
     return [*walk_stack(caught_by)][::-1] if caught_by else []
 
 
-def first_line(frame: FrameType) -> str:
-    """Return the first line of the file or cell that a frame runs; nothing if it isn't known."""
-    return linecache.getline(frame.f_code.co_filename, 1)
+def in_exercise(frame: FrameType) -> bool:
+    """Return True for a frame of the cell of an exercise."""
+    return bool(EXERCISE.search("".join(linecache.getlines(frame.f_code.co_filename))))
 
 
 def is_learners(code: FrameType | FunctionType) -> bool:

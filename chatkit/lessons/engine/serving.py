@@ -20,10 +20,7 @@ from tornado.websocket import (
 from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON
 from chatkit.lessons.engine import intercept
-from chatkit.lessons.engine.expect import (
-    NotYetError,
-    shown,
-)
+from chatkit.lessons.engine.expect import NotYetError, shown
 from chatkit.lessons.redis_server import RedisServer
 from chatkit.lessons.serving import serve
 from chatkit.messages import ChatkitError, FrameError
@@ -31,7 +28,6 @@ from chatkit.server import ChatServer, log_request
 
 PATIENCE = 1.0  # seconds after which nothing more comes over loopback
 GRACE = 0.1  # seconds in which something may still come after the answer has raised
-END = "that was all"  # the last message: whoever has it has everything that was sent before
 
 T = TypeVar("T")
 

@@ -49,9 +49,9 @@ async def attempt(check: Check, answer: Any, limit: float) -> str:
     only once keeps something where it should not. Nothing that the answer does is printed into the
     cell. Nothing of it goes on afterwards, unless the error says so.
     """
-    begun = time.monotonic()
-    praise = await Trial(check, answer).verdict(limit)
-    again = Trial(check, answer)
+    begun, code = time.monotonic(), Answer(answer)
+    praise = await Trial(check, answer, code).verdict(limit)
+    again = Trial(check, answer, code)
     try:
         await again.verdict(max(begun + limit - time.monotonic(), AGAIN))
     except WrongError as error:
@@ -69,11 +69,10 @@ async def attempt(check: Check, answer: Any, limit: float) -> str:
 class Trial:
     """One run of a check on an answer, and what was noticed during it."""
 
-    def __init__(self, check: Check, answer: Any) -> None:
+    def __init__(self, check: Check, answer: Any, code: Answer) -> None:
         self.failed = asyncio.Event()  # set on the trial's loop when the answer has raised
         self.late = False  # it had to stop because its time was over
-        self._check, self._answer = check, answer
-        self._code = Answer(answer)
+        self._check, self._answer, self._code = check, answer, code
         self._errors: list[str] = []  # that only a log would have shown
         self._forgotten: list[str] = []  # coroutines that nobody awaited
         self._printed = ""  # the beginning of the output
@@ -267,7 +266,7 @@ class Trial:
         """Close the loop, if there is one and it does not run, and destroy what it held."""
         if self._loop and not self._loop.is_running():
             self._loop.close()
-            gc.collect(0)
+            gc.collect(1)  # young objects, and those that the look after the check has left
 
     def _stop_check(self) -> None:
         """Stop the answer's own thread."""

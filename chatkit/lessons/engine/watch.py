@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from chatkit.lessons.engine.mistakes import EXERCISE, first_line, is_learners
+from chatkit.lessons.engine.mistakes import in_exercise, is_learners
 
 TICK = 0.05  # seconds between two looks
 BUSY = 0.2  # seconds for a look after which the kernel itself was busy
@@ -36,7 +36,7 @@ class Position:
     def __init__(self, thread: threading.Thread) -> None:
         stack = [frame for frame, _ in walk_stack(sys._current_frames().get(thread.ident or 0))]
         frames = [frame for frame in stack if is_learners(frame)]
-        own = [frame for frame in frames if first_line(frame).startswith(EXERCISE)]
+        own = [frame for frame in frames if in_exercise(frame)]
         self.words = self.line = ""  # for a sentence, and the code itself
         self.in_coroutine = False
         self.waits = bool(stack) and stack[0].f_code.co_filename in WAITING
