@@ -15,7 +15,7 @@ logging.getLogger("chatkit").addHandler(logging.NullHandler())  # a notebook sho
 _HOME = {
     "JSON": "codecs",
     "TRANSIT": "codecs",
-    "Broadcaster": "broadcaster",
+    "Broadcaster": "guide.broadcaster",
     "ChatClient": "client",
     "ChatServer": "server",
     "ChatWidget": "widget",

@@ -1,4 +1,4 @@
-"""A chat client: connect, send, read what all say, come back after a cut. Lessons 04 and 09."""
+"""A chat client: connect, send, read what all say, come back after a cut. Lesson 09."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ def backoff(attempt: int) -> float:
     return random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt, 32)))
 
 
-async def dial(address: str, subprotocol: str) -> WebSocketClientConnection:
+async def dial(address: str, codec: Codec) -> WebSocketClientConnection:
     """Return a new WebSocket; one that is no longer wanted when it stands is hung up."""
     request = HTTPRequest(address, connect_timeout=CONNECT_TIMEOUT, request_timeout=CONNECT_TIMEOUT)
+    names = [codec.subprotocol, codec.plain]
     calling = asyncio.ensure_future(
-        websocket_connect(request, ping_interval=PING_INTERVAL, subprotocols=[subprotocol])
+        websocket_connect(request, ping_interval=PING_INTERVAL, subprotocols=names)
     )
     try:
         return await asyncio.shield(calling)
@@ -104,7 +105,7 @@ class RefusedError(ChatkitError):
 
 
 class ChatClient:
-    """One person's end of a chat. The guide's `make-websocket!`. Lessons 04 and 09.
+    """One person's end of a chat. The guide's `make-websocket!`. Lesson 09.
 
     `async for message in client` reads messages; or register a function with `on_message`.
     `last` is how many earlier messages it gets on coming in. Of several addresses of one chat it
@@ -291,8 +292,8 @@ class ChatClient:
         """Open a line and be welcomed; raise ChatkitError if no chat lets this client in."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                connection = await dial(self.address(), self.codec.subprotocol)
-                if connection.selected_subprotocol:  # else it is a plain server, without events
+                connection = await dial(self.address(), self.codec)
+                if self.has_events(connection):  # else no welcome comes
                     await self.be_welcomed(connection)
         except Exception as error:  # what answers there may say anything
             if isinstance(error, HTTPClientError) and error.code in REFUSALS:
@@ -306,6 +307,10 @@ class ChatClient:
         self.outbox.again(*self.outbox.unconfirmed)
         self.change_state("connected")
         return connection
+
+    def has_events(self, connection: WebSocketClientConnection) -> bool:
+        """Return True if the server sends and takes events; a plain one has messages alone."""
+        return connection.selected_subprotocol == self.codec.subprotocol
 
     def address(self) -> str:
         """Return the address that asks for this name, this room, and all that was missed."""
@@ -363,7 +368,7 @@ class ChatClient:
                 self.pace.take()
                 if message := self.outbox.take():
                     await connection.write_message(self.codec.encode(message))
-                    if not connection.selected_subprotocol:  # a plain server confirms nothing
+                    if not self.has_events(connection):  # a plain server confirms nothing
                         self.outbox.confirm(message.key)
         except WebSocketClosedError:
             pass  # the reading will end, too
@@ -373,7 +378,7 @@ class ChatClient:
 
     async def tell_server(self, frame: dict[str, Any]) -> None:
         """Send an event, if there is a line and it isn't too busy."""
-        if self.connection and self.connection.selected_subprotocol and self.pace.take():
+        if self.connection and self.has_events(self.connection) and self.pace.take():
             with suppress(WebSocketClosedError):
                 await self.connection.write_message(self.codec.encode(frame))
 

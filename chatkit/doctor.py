@@ -1,4 +1,4 @@
-"""What a machine needs for the lessons, looked at one thing after the other. Lesson 00."""
+"""Check that a machine has everything the lessons need. Lesson 00."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatkit.client import ChatClient
 from chatkit.links import jupyter_path
 from chatkit.messages import ChatkitError
 from chatkit.paths import NOTEBOOKS, STATIC
-from chatkit.server import PORT, ChatServer, PortTakenError
+from chatkit.server import PORT, ChatServer, PortTakenError, holder_of
 
 WIDGETS = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
 ANSWER_TIMEOUT = 5.0  # seconds
@@ -38,7 +38,9 @@ class Report:
         lines = [
             f"{'✓' if fine else '✗'} {what:<20} {words}" for what, fine, words in self.findings
         ]
-        end = "This machine is ready." if self.well else "Mend what is marked ✗, then ask again."
+        end = (
+            "This machine is ready." if self.well else "Fix what is marked ✗, then run this again."
+        )
         return "\n".join([*lines, end])
 
     def _repr_html_(self) -> str:
@@ -97,8 +99,9 @@ async def look_at_port(report: Report) -> None:
     """Look whether the usual port is free; another one does as well."""
     try:
         server = await ChatServer(PORT).start()
-    except PortTakenError as error:
-        report.add("port", True, f"{error} launch() takes the next free one by itself.")
+    except PortTakenError:
+        words = f"{PORT} is held by {holder_of(PORT)}; launch() finds another port by itself"
+        report.add("port", True, words)
     except ChatkitError as error:
         report.add("port", False, str(error))
     else:
@@ -115,9 +118,9 @@ async def send_to_itself(report: Report) -> None:
             async with ChatClient(server.url, "doctor") as client:
                 await client.send("hello")
                 message = await anext(client)
-        report.add("message", message.message == "hello", "sent to itself, and it came")
+        report.add("message", message.message == "hello", "sent and received")
     except (ChatkitError, TimeoutError) as error:
         why = str(error) or f"nothing within {ANSWER_TIMEOUT:.0f} seconds"
-        report.add("message", False, f"sent to itself, did not come: {why}")
+        report.add("message", False, f"sent, but not received: {why}")
     finally:
         await server.stop()

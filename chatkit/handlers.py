@@ -18,6 +18,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 import chatkit
 from chatkit.codecs import CODECS, Codec
 from chatkit.gate import PENALTY, RATE, Gate, Pace
+from chatkit.guide.frames import read_frames, text_frame
 from chatkit.journal import note
 from chatkit.log import LogError
 from chatkit.messages import (
@@ -31,7 +32,6 @@ from chatkit.messages import (
 from chatkit.metrics import TEXT_FORMAT, Meters
 from chatkit.paths import STATIC
 from chatkit.room import Rooms
-from chatkit.wire import read_frames, text_frame
 
 mimetypes.add_type("text/javascript", ".js")  # Windows' registry may call it plain text
 
@@ -92,20 +92,26 @@ class ChatSocket(WebSocketHandler):
             refuse(self, error)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        """Return the name of our codec if the client offers it, else of another that it offers."""
-        for codec in (self.codec, *CODECS.values()):
-            if codec.subprotocol in subprotocols:
+        """Return the best subprotocol that the client offers, if any; take its codec.
+
+        One with events is better than one for messages alone, and then our own codec is better.
+        """
+        codecs = (self.codec, *CODECS.values())
+        named = [(codec.subprotocol, codec) for codec in codecs]
+        named += [(codec.plain, codec) for codec in codecs]
+        for name, codec in named:
+            if name in subprotocols:
                 self.codec = codec
-                return codec.subprotocol
+                return name
         return None
 
     async def open(self) -> None:
-        """Enter the room; who speaks chatkit's subprotocol hears its events too."""
+        """Enter the room; a client whose subprotocol is one of chatkit's own gets events too."""
         assert self.ws_connection
         self.line = self.ws_connection  # `close` forgets that, and `cut` still needs it
         self.plain = self.plain_stream()
         self.socket: Any = getattr(self.plain, "socket", None)
-        self.hears_events = bool(self.selected_subprotocol)
+        self.hears_events = self.selected_subprotocol == self.codec.subprotocol
         self.request.headers.clear()  # nobody asks for them again, and they take their place
         self.set_nodelay(True)  # else a small frame may wait 40 ms for the one before
         self.alive, self.shared = True, False
@@ -273,7 +279,7 @@ def refuse(handler: RequestHandler, error: FrameError) -> None:
 
 
 class StaticFile(StaticFileHandler):
-    """A file of the page, asked for anew each time, so that edits show at once. Lessons 06, 07."""
+    """A file of the page, asked for anew each time, so that edits show at once. Lesson 07."""
 
     def set_default_headers(self) -> None:
         """Forbid the browser what this page never does, such as a script from elsewhere."""
@@ -291,7 +297,7 @@ class StaticFile(StaticFileHandler):
 
 
 class Health(RequestHandler):
-    """How the server is, as JSON: its status, rooms, connections and version. Lesson 03."""
+    """How the server is, as JSON: its status, rooms, connections and version."""
 
     def initialize(self, rooms: Rooms) -> None:
         """Take the rooms to count."""
@@ -332,7 +338,7 @@ class Metrics(RequestHandler):
 
 
 def page_routes(folder: Path = STATIC) -> list[Any]:
-    """Return the routes of the page: itself at `/`, its icon, and its parts. Lesson 06."""
+    """Return the routes of the page: itself at `/`, its icon, and its parts."""
     return [
         (r"/()", StaticFile, {"path": folder, "default_filename": "index.html"}),
         (r"/(favicon\.ico)", StaticFile, {"path": folder}),

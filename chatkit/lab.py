@@ -39,13 +39,19 @@ def lesson_named(name: str) -> str:
 
     Raises ChatkitError if there is none.
     """
-    lessons = {path.stem: path.name for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    lessons = sorted(NOTEBOOKS.glob("*.ipynb"))
     wanted = name.removesuffix(".ipynb")
-    found = [stem for stem in lessons if wanted in (stem, stem[:2], stem[:2].removeprefix("0"))]
-    if not found:
-        numbers = ", ".join(stem[:2] for stem in lessons)
-        raise ChatkitError(f"There is no lesson {name!r}: choose one of {numbers}.")
-    return lessons[found[0]]
+    for lesson in lessons:
+        number = number_of(lesson.name)
+        if wanted in (lesson.stem, number, number.removeprefix("0")):
+            return lesson.name
+    numbers = ", ".join(number_of(lesson.name) for lesson in lessons)
+    raise ChatkitError(f"There is no lesson {name!r}: choose one of {numbers}.")
+
+
+def number_of(lesson: str) -> str:
+    """Return the number of a lesson's file, such as `03` of `03-serve-it.ipynb`, or `04b`."""
+    return lesson.partition("-")[0]
 
 
 def set_aside(folder: Path, lesson: str) -> Path | None:
@@ -58,7 +64,7 @@ def set_aside(folder: Path, lesson: str) -> Path | None:
     if folder.exists() and folder.samefile(NOTEBOOKS):
         raise ChatkitError(
             f"Clean copies are made of what is in {folder}: choose another folder, "
-            f"as in chatkit lab {LESSONS} --fresh {lesson[:2]}."
+            f"as in chatkit lab {LESSONS} --fresh {number_of(lesson)}."
         )
     if not mine.exists() or mine.read_bytes() == clean.read_bytes():
         return None

@@ -20,7 +20,7 @@ def behind_hub() -> bool:
 
 
 def proxy_path(port: int) -> str:
-    """Return the path at which jupyter-server-proxy passes a port of this machine on. Lesson 03.
+    """Return the path at which jupyter-server-proxy passes a port of this machine on.
 
     JupyterHub, and so Binder, puts a learner's server under a prefix of its own.
     """
@@ -29,7 +29,7 @@ def proxy_path(port: int) -> str:
 
 
 def page_link(port: int) -> str:
-    """Return the address that a browser showing this notebook can open. Lesson 03."""
+    """Return the address that a browser showing this notebook can open."""
     if behind_hub():
         return proxy_path(port)
     return f"http://127.0.0.1:{port}/"

@@ -24,7 +24,7 @@ class ChatkitError(Exception):
 
 
 class FrameError(ChatkitError):
-    """A frame that can't be used: `code` is for programs, `detail` for people. Lesson 04.
+    """A frame that can't be used: `code` is for programs, `detail` for people.
 
     `key` is the one that the frame carried, so that its sender knows which one is meant.
     """
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One chat message. A client fills in `message`; the room adds who, when and its number.
 
     `id` counts 1, 2, 3 … in its room, `time` is in seconds since 1970, and `key` is the
-    sender's own mark, handed back as it came. Lesson 04.
+    sender's own mark, handed back as it came.
     """
 
     message: str
@@ -57,7 +57,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_message(frame: Any) -> Message:
-    """Return the message in a decoded frame; raise FrameError if there is none. Lesson 04."""
+    """Return the message in a decoded frame; raise FrameError if there is none."""
     try:
         message = msgspec.convert(frame, Message)
         (message.message + (message.key or "")).encode()

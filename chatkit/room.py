@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from chatkit.broadcaster import Broadcaster, Channel, FairBroadcaster
+from chatkit.broadcaster import FairBroadcaster
 from chatkit.codecs import CODECS, Codec
+from chatkit.guide.broadcaster import Channel
+from chatkit.guide.frames import text_frame
 from chatkit.journal import note
 from chatkit.log import Doubles, Log, LogError, MemoryLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.names import grant, looks, tidy
-from chatkit.wire import text_frame
 
 MAX_ROOMS = 1000
 LISTED = 100  # members or rooms that are named in one frame; the rest is only counted
@@ -264,7 +265,7 @@ class Room:
 
     def notify(
         self,
-        groups: Mapping[Codec, Broadcaster],
+        groups: Mapping[Codec, FairBroadcaster],
         frames: Sequence[Message | Mapping[str, Any]],
         but: Visitor | None = None,
     ) -> None:

@@ -26,7 +26,7 @@ from chatkit.gate import PER_ADDRESS, RATE, Gate, is_loopback
 from chatkit.handlers import ChatSocket, Health, Metrics, page_routes
 from chatkit.journal import note
 from chatkit.links import behind_hub, page_link, proxy_path
-from chatkit.log import SHARED, Log, open_log
+from chatkit.log import SHARED, Log, MemoryLog, open_log
 from chatkit.messages import MAX_FRAME, ChatkitError
 from chatkit.metrics import Meters
 from chatkit.room import Rooms
@@ -54,7 +54,7 @@ def make_app(
     """Return the Tornado application of a chat; `codec` is for clients that ask for none.
 
     `rate` is in messages a second for each connection, None for no limit; `handler` is the
-    socket's. The guide's `websocket-routes`. Lesson 03, 07 for the gate, and 12 for the rest.
+    socket's. The guide's `websocket-routes`. Lessons 07 and 12.
     """
     rooms, gate = rooms or Rooms(), gate or Gate()
     return Application(
@@ -133,7 +133,7 @@ def holder_of(port: int) -> str:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
             if listens and connection.pid == os.getpid():
-                return "this very program"
+                return "this notebook or program itself"
             if listens and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:  # macOS tells only an administrator
@@ -142,7 +142,7 @@ def holder_of(port: int) -> str:
 
 
 class ChatServer:
-    """A chat on one port; 0 takes any free one. The guide's `mount/defstate`. Lesson 03.
+    """A chat on one port; 0 takes any free one. The guide's `mount/defstate`.
 
     `codec` is for clients that ask for none: `json` or `transit`. `log` says where messages are
     kept: `memory`, `sqlite:PATH` or `redis://HOST:PORT/0`. `token` is a word that clients have to
@@ -150,7 +150,8 @@ class ChatServer:
     `origins`, such as `https://chat.example.org`, may connect besides its own. `rate` is in
     messages a second for each connection, `per_address` in connections; None is no limit.
     `behind_proxy` believes a proxy on this machine who the client is; `handler` may be a socket of
-    your own: lesson 12. Raise ChatkitError for what can't be.
+    your own: lesson 12. `rooms` are those of a server that has stopped, with their messages; then
+    `log` is not used. Raise ChatkitError for what can't be.
     """
 
     running = False
@@ -168,11 +169,12 @@ class ChatServer:
         per_address: int | None = PER_ADDRESS,
         behind_proxy: bool = False,
         handler: type[ChatSocket] = ChatSocket,
+        rooms: Rooms | None = None,
     ) -> None:
         check_address(port, host, token, behind_proxy)
         self.token = secrets.token_urlsafe() if token == "auto" else token
         self.host, self.port = host, port
-        self.rooms = rooms_at(log)
+        self.rooms = rooms or rooms_at(log)
         self.meters = Meters(self.rooms)
         gate = Gate(origins, self.token, per_address, any_name=behind_hub())
         app = make_app(self.rooms, gate, codec_named(codec), rate, self.meters, handler)
@@ -257,7 +259,7 @@ class ChatServer:
         note("stopped", port=self.port)
 
     async def drain(self) -> None:
-        """Finish what has arrived, while newcomers get a 503; then all have to go. Lesson 03."""
+        """Finish what has arrived, while newcomers get a 503; then all have to go."""
         note("draining", connections=len(self.rooms.visitors))
         with suppress(TimeoutError):  # what a log does not take in time is sent again
             await asyncio.wait_for(self.rooms.drain(), DRAIN_TIMEOUT)
@@ -276,7 +278,7 @@ class ChatServer:
 
 
 class LaunchedServer:
-    """A server in a thread with a loop of its own, so that a busy cell can't freeze it. Lesson 03.
+    """A server in a thread with a loop of its own, so that a busy cell can't freeze it.
 
     In a notebook it shows itself as links. `note` says why it is not on the usual port, if so.
     """
@@ -357,9 +359,10 @@ _launched: dict[int | None, LaunchedServer] = {}
 
 
 def launch(port: int | None = None, **options: Any) -> LaunchedServer:
-    """Start a server in the background of a notebook and return it. Lesson 03.
+    """Start a server in the background of a notebook and return it.
 
     Called again it replaces the one before, on the same port; clients come back by themselves.
+    If its messages are in memory, the new server has them too.
     With no `port` it takes 8765 or the next free one; a port asked for must be free, else
     ChatkitError. `options` are ChatServer's: codec, log, token and so on.
     """
@@ -369,6 +372,9 @@ def launch(port: int | None = None, **options: Any) -> LaunchedServer:
         if port in (key, before.port):
             _launched.pop(key).stop()
             ports.insert(0, before.port)
+            in_memory = isinstance(before.server.log, MemoryLog)
+            if in_memory and options.get("log", "memory") == "memory":
+                options.setdefault("rooms", before.server.rooms)
     server = launch_on_first(ports, options)
     _launched[server.port if port == 0 else port] = server
     return server

@@ -1,4 +1,4 @@
-"""The chat as a notebook widget: a list, an input and the state of the line. Lesson 05."""
+"""The chat as a notebook widget: a list, an input and the state of the line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = 10  # messages, as many as the guide's buffer
 
 
 class MessageList(anywidget.AnyWidget):
-    """The last ten messages and who is here, drawn by the page's own `view.js`. Lesson 05.
+    """The last ten messages and who is here, drawn by the page's own `view.js`.
 
     The guide's `message-list`.
     """
@@ -79,7 +79,7 @@ class ChatWidget(ipywidgets.VBox):
 
     `url` is the address of the page, or several of one chat. Where no server answers it says so,
     and goes on trying. A room has one widget for each name: made again, as when a cell is run
-    again, it takes the place of the one before. Lessons 05 and 08.
+    again, it takes the place of the one before. Lesson 08.
     """
 
     def __init__(self, url: Urls, name: str = "", room: str = "") -> None:

@@ -8,7 +8,8 @@ export const MAX_LEARNERS = 100;
 const EXISTING = new Set(LESSONS.flatMap((lesson) => lesson.exercises));
 const UNSEEN = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}`; // what no name has, blanks between words aside
 const NAME = `[^${UNSEEN}](?:[^${UNSEEN}]| (?! )){0,31}`;
-const PASSED = String.raw`nothing yet|\d\d-\d\d?(?: \d\d-\d\d?)*`;
+const EXERCISE = String.raw`\d\d[a-z]?-\d\d?`;
+const PASSED = String.raw`nothing yet|${EXERCISE}(?: ${EXERCISE})*`;
 const REPORT = new RegExp(
   String.raw`^(?<name>${NAME}) has passed (?<passed>${PASSED}) \(learner (?<mark>[0-9a-f]{16})\)$`,
   "u",
@@ -17,7 +18,7 @@ const REPORT = new RegExp(
 /** Returns the name, mark and exercises in a report, or undefined for what is none. */
 export function readReport(text) {
   const groups = REPORT.exec(text)?.groups;
-  return groups && { ...groups, passed: groups.passed.match(/\d\d-\d\d?/g) ?? [] };
+  return groups && { ...groups, passed: groups.passed.match(new RegExp(EXERCISE, "g")) ?? [] };
 }
 
 /** Who has the class's link can report what they like: this is a board, and no exam. */

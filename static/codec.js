@@ -1,4 +1,4 @@
-// A codec turns an object into a frame's text and back. Lesson 04.
+// A codec turns an object into a frame's text and back.
 
 const CACHE_DIGITS = 44;
 const CACHE_SIZE = CACHE_DIGITS ** 2;
@@ -94,14 +94,23 @@ function read(node, cache, isKey = false) {
   return items[0].name === "cmap" ? fromFlat(items[1]) : items[1];
 }
 
-/** The codecs by subprotocol: `encode(object)` → text, `decode(text)` → object. */
+const json = {
+  encode: (object) => JSON.stringify(object),
+  decode: (text) => JSON.parse(text),
+};
+
+const transit = {
+  encode: (object) => JSON.stringify(write(object, new Map())),
+  decode: (text) => read(JSON.parse(text), []),
+};
+
+/**
+ * The codecs by subprotocol: `encode(object)` → text, `decode(text)` → object. Those of `chatkit.`
+ * have events as well as messages; the others are plain.
+ */
 export const codecs = {
-  "chatkit.json": {
-    encode: (object) => JSON.stringify(object),
-    decode: (text) => JSON.parse(text),
-  },
-  "chatkit.transit+json": {
-    encode: (object) => JSON.stringify(write(object, new Map())),
-    decode: (text) => read(JSON.parse(text), []),
-  },
+  "chatkit.json": json,
+  "chatkit.transit+json": transit,
+  json,
+  "transit+json": transit,
 };

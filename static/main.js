@@ -1,4 +1,4 @@
-// Joins the parts of the page: the socket knows no page, the parts know no socket. Lesson 06.
+// Joins the parts of the page: the socket knows no page, the parts know no socket.
 
 import { LONGEST, MessageInput } from "./message-input.js";
 import { CAPACITY, Outbox, randomMark } from "./outbox.js";
@@ -121,6 +121,12 @@ function enter(frame, { page, session, outbox, socket }) {
   socket.send({ event: "rooms" });
 }
 
+/** A plain server is open: it sends no welcome, gives no name and confirms nothing. */
+function enterPlain(chat) {
+  chat.outbox.open(chat.session.room, false);
+  showPending(chat);
+}
+
 function confirmed(key, chat) {
   chat.page.error("", key);
   showPending(chat);
@@ -205,8 +211,9 @@ function init() {
     onRefused: (sentence) => chat.page.error(sentence),
     onState: (state, seconds) => {
       chat.page.state(state, seconds);
-      if (state === "connected") chat.page.error("");
-      else chat.outbox.close();
+      if (state !== "connected") chat.outbox.close();
+      else chat.page.error("");
+      if (state === "connected" && !chat.socket.hasEvents) enterPlain(chat);
     },
   });
   chat.page.rooms.pending = (room) => chat.outbox.pending(room).length;

@@ -1,4 +1,4 @@
-// The field one types in, for the page and, as an anywidget, for the notebook. Lessons 05 and 06.
+// The field one types in, for the page and, as an anywidget, for the notebook.
 
 /** The longest message, in UTF-16 units; from `NEAR` units before it on, a counter shows. */
 export const LONGEST = 4096;

@@ -24,6 +24,7 @@ export class Outbox {
     Object.assign(this, timers, { send }, environment);
     this.items = [];
     this.room = null; // the one that the line now leads to
+    this.confirms = true; // whether the server at its other end confirms messages
     this.sent = null; // the key of the message on its way
     this.timer = null;
   }
@@ -41,10 +42,13 @@ export class Outbox {
     return this.items.filter((item) => item.room === room);
   }
 
-  /** The line leads to a room: whatever was on its way may be lost, and goes again by its key. */
-  open(room) {
+  /**
+   * The connection leads to a room: whatever was on its way may be lost, and is sent again by its
+   * key. If the server confirms nothing, a message is done as soon as it is sent.
+   */
+  open(room, confirms = true) {
     this.close();
-    this.room = room;
+    Object.assign(this, { room, confirms });
     this.next();
   }
 
@@ -58,7 +62,9 @@ export class Outbox {
     const first = this.items.find((item) => item.room === this.room);
     if (!first || this.sent !== null || this.timer !== null) return;
     const { key, message } = first;
-    if (this.send({ message, key })) this.sent = key;
+    if (!this.send({ message, key })) return;
+    this.sent = key;
+    if (!this.confirms) this.take(key);
   }
 
   /** Takes a message out, for it is confirmed, or refused for good; undefined if none has the key. */

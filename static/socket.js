@@ -1,4 +1,4 @@
-// The page's line to the server. It knows nothing of what the page looks like. Lesson 06.
+// The page's line to the server. It knows nothing of what the page looks like.
 
 import { codecs } from "./codec.js";
 import { timers } from "./timers.js";
@@ -81,6 +81,7 @@ export class ChatSocket {
 
   opened() {
     this.isOpen = true;
+    if (!this.hasEvents) this.clearTimeout(this.beating); // A plain server answers no question.
     this.onState("connected");
   }
 
@@ -131,9 +132,13 @@ export class ChatSocket {
     this.connect();
   }
 
-  /** Sends an object; false if the socket isn't open, so that the caller can keep the text. */
+  /**
+   * Sends an object; false if the socket isn't open, so that the caller can keep the text. A plain
+   * server gets no events.
+   */
   send(object) {
     if (this.socket?.readyState !== this.WebSocket.OPEN) return false;
+    if ("event" in object && !this.hasEvents) return false;
     this.socket.send(this.codec.encode(object));
     return true;
   }
@@ -150,7 +155,12 @@ export class ChatSocket {
     this.socket = null;
   }
 
+  /** True if the server sends and takes events; a plain one, such as the guide's, does not. */
+  get hasEvents() {
+    return Boolean(this.socket?.protocol.startsWith("chatkit."));
+  }
+
   get codec() {
-    return codecs[this.socket.protocol] ?? codecs["chatkit.json"];
+    return codecs[this.socket.protocol] ?? codecs.json;
   }
 }

@@ -1,4 +1,4 @@
-// What one sees of a room, for the page and, as an anywidget, for the notebook. Lessons 05 and 06.
+// What one sees of a room, for the page and, as an anywidget, for the notebook.
 
 /** How many messages a list remembers; older ones are forgotten. */
 export const MEMORY = 1000;

@@ -12,12 +12,15 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+from tornado.web import Application, RequestHandler
+
 from chatkit.client import ChatClient
 from chatkit.gate import Gate
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.handler import ChatHandler
+from chatkit.guide.server import PAGE
 from chatkit.lessons import check, classroom, join_class
 from chatkit.lessons.engine.checking import Verdict
-from chatkit.paths import STATIC
-from chatkit.server import ChatServer
 
 TOLD = "Your class was told."
 NOT_TOLD = "Your class was not told, and will be with the next check that you pass."
@@ -29,13 +32,26 @@ async def say_hello(client: ChatClient) -> None:
 
 
 def my_page(title: str) -> str:
-    html = (STATIC / "index.html").read_text(encoding="utf-8")
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
     return html.replace("Welcome to chat", escape(title))
+
+
+class Hello(RequestHandler):
+    def initialize(self, broadcaster: Broadcaster) -> None:
+        self.broadcaster = broadcaster
+
+    def get(self) -> None:
+        self.write(f"{len(self.broadcaster.channels)} here")
+
+
+def hello_app(broadcaster: Broadcaster) -> Application:
+    shared = {"broadcaster": broadcaster}
+    return Application([("/ws", ChatHandler, shared), ("/hello", Hello, shared)])
 
 
 ANSWERS: dict[str, Any] = {
     "00-1": say_hello,
-    "03-1": lambda: ChatServer(port=0, codec="transit"),
+    "03-1": hello_app,
     "06-1": my_page,
     "07-1": lambda: Gate(origins=["https://class.example.org"]),
 }

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from chatkit.codecs import CODECS
-from chatkit.wire import Frame, Opcode, apply_mask, read_frames
+from chatkit.guide.frames import Frame, Opcode, apply_mask, read_frames
 
 MASK = b"\x01\x02\x03\x04"
 CHUNK = 64 * 1024  # bytes

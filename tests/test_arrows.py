@@ -13,33 +13,42 @@ import chatkit
 PACKAGE = Path(chatkit.__file__).parent
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
-    for folder in (PACKAGE, PACKAGE / "bench")
+    for folder in (PACKAGE, PACKAGE / "bench", PACKAGE / "guide")
     for path in folder.glob("*.py")
     if path.stem != "__init__"
 }
 MODULES = sorted(FILES)
+FOLDERS = ("bench", "guide", "lessons")
+# what the library may import of the guide
+SHARED = {"guide.frames", "guide.codecs", "guide.broadcaster"}
 
 # module: what it may import of the package
 ARROWS = {
     "paths": "",
+    "guide.frames": "",
+    "guide.codecs": "",
+    "guide.broadcaster": "",
+    "guide.handler": "guide.broadcaster guide.codecs",
+    "guide.server": "guide.broadcaster guide.handler paths",
+    "guide.client": "guide.codecs",
+    "guide.widget": "guide.client paths",
     "messages": "",
-    "wire": "",
     "names": "",
-    "broadcaster": "",
+    "broadcaster": "guide.broadcaster",
     "limits": "",
     "links": "messages",
-    "codecs": "messages",
+    "codecs": "guide.codecs messages",
     "journal": "messages",
     "log": "messages",
     "outbox": "messages",
     "gate": "messages",
-    "room": "broadcaster codecs journal log messages names wire",
+    "room": "broadcaster codecs guide.broadcaster guide.frames journal log messages names",
     "metrics": "room",
     "redis_link": "log messages",
     "redis_log": "log messages redis_link",
     "redis_roster": "log names redis_link room",
     "shared": "log redis_link redis_log redis_roster room",
-    "handlers": "room codecs gate journal log messages metrics paths wire",
+    "handlers": "room codecs gate guide.frames journal log messages metrics paths",
     "server": "handlers room shared codecs gate journal links log messages metrics",
     "teacher": "server gate",
     "client": "codecs gate messages outbox",
@@ -50,7 +59,7 @@ ARROWS = {
     "wheels": "messages paths",
     "doctor": "server client links messages paths",
     "jupyter": "server codecs gate handlers links messages",
-    "bench.load": "wire",
+    "bench.load": "guide.frames",
     "bench.contestants": "log messages",
     "bench.cells": "bench.load limits messages",
     "bench.tidy": "log redis_link redis_log redis_roster",
@@ -74,18 +83,17 @@ PEERS = {
 }
 # library: where it may be imported, lessons aside
 LIBRARIES = {
-    "tornado": "handlers server client jupyter",
+    "tornado": "handlers server client jupyter guide.handler guide.server guide.client",
     "jupyter_server": "jupyter doctor",
     "jupyter_core": "doctor",
-    "ipywidgets": "presence widget",
-    "anywidget": "presence widget",
+    "ipywidgets": "presence widget guide.widget",
+    "anywidget": "presence widget guide.widget",
     "traitlets": "presence widget jupyter",
     "IPython": "",
     "msgspec": "messages codecs room log redis_log widget jupyter "
     "bench.cells bench.load bench.contestants bench.contest bench.command",
     "redis": "redis_link",
     "prometheus_client": "metrics",
-    "transit": "codecs",
     "confusable_homoglyphs": "names",
     "psutil": "server teacher bench.load bench.contest bench.soak",
     "packaging": "wheels",
@@ -115,20 +123,21 @@ def names_in(path: Path, nodes: Iterable[ast.AST]) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: write imports from chatkit in full"
             names.add(node.module)
-            if node.module in ("chatkit", "chatkit.lessons", "chatkit.bench"):
+            if node.module in ("chatkit", *(f"chatkit.{folder}" for folder in FOLDERS)):
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
 def of_package(path: Path) -> set[str]:
     """The package's own modules among them."""
-    return {place(name) for name in imported(path) if name.startswith("chatkit.")} - {"bench"}
+    names = {place(name) for name in imported(path) if name.startswith("chatkit.")}
+    return names - {"bench", "guide"}
 
 
 def place(name: str) -> str:
     """What a module is called in the arrows."""
     parts = name.split(".")[1:]
-    return ".".join(parts[: 2 if parts[0] == "bench" else 1])
+    return ".".join(parts[: 2 if parts[0] in ("bench", "guide") else 1])
 
 
 def others(path: Path) -> set[str]:
@@ -158,7 +167,7 @@ def test_a_library_is_imported_only_where_it_belongs(module: str):
 def test_a_peer_is_a_program_of_its_own_with_one_library(peer: str, library: str):
     file = PACKAGE / "bench" / "peers" / f"{peer}.py"
     assert others(file) == {library}
-    assert of_package(file) <= {"wire"}
+    assert of_package(file) <= {"guide.frames"}
 
 
 def test_the_arrows_point_one_way():
@@ -167,6 +176,13 @@ def test_the_arrows_point_one_way():
         free = [m for m in ARROWS if m not in order and set(ARROWS[m].split()) <= set(order)]
         assert free, f"a circle among {sorted(set(ARROWS) - set(order))}"
         order += free
+
+
+def test_the_guide_imports_itself_and_paths_alone():
+    guide = {module for module in ARROWS if module.startswith("guide.")}
+    others = {module: set(ARROWS[module].split()) for module in ARROWS.keys() - guide}
+    assert set().union(*(ARROWS[module].split() for module in guide)) <= guide | {"paths"}
+    assert set().union(*others.values()) & guide <= SHARED
 
 
 def test_nothing_but_lessons_imports_lessons():
@@ -185,9 +201,10 @@ def test_nothing_of_the_measuring_side_is_loaded_until_it_is_asked_for():
 def test_arrows_are_seen_wherever_an_import_stands(tmp_path: Path):
     file = tmp_path / "module.py"
     file.write_text(
-        "def f():\n    from chatkit import lessons\n    import chatkit.room, tornado.web"
+        "def f():\n    from chatkit import lessons\n    import chatkit.room, tornado.web\n"
+        "    from chatkit.guide import frames"
     )
-    assert of_package(file) == {"lessons", "room"}
+    assert of_package(file) == {"guide.frames", "lessons", "room"}
     assert others(file) == {"tornado"}
 
 

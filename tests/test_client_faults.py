@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import json
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -766,12 +765,6 @@ async def test_brackets_in_one_another_do_not_stop_the_server(server: ChatServer
         assert (await hear(stranger, TRANSIT))["error"] == "bad_message"
         await say(bob, "hi")
         assert (await hear(bob))["message"] == "hi"
-
-
-def test_no_time_and_no_warning_is_spent_on_what_is_tagged_as_a_date():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        TRANSIT.decode('["^ ","~:message","~t2025-01-01T00:00:00 ABC"]')
 
 
 # Several addresses of one chat, of which some misbehave.

@@ -44,7 +44,7 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(monkeypatch: pytest.Mon
     missing = (False, "is missing: python -m pip install no-such-widget")
     assert finding(report, "no-such-widget") == missing
     assert not report.well
-    assert repr(report).endswith("Mend what is marked ✗, then ask again.")
+    assert repr(report).endswith("Fix what is marked ✗, then run this again.")
 
 
 def test_a_page_that_did_not_come_along_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -95,15 +95,15 @@ async def test_a_taken_port_is_no_illness(monkeypatch: pytest.MonkeyPatch):
         await doctor.look_at_port(report)
     fine, words = finding(report, "port")
     assert fine
-    assert words.startswith(f"Port {port} is held by")
-    assert words.endswith("launch() takes the next free one by itself.")
+    assert words.startswith(f"{port} is held by this notebook or program itself")
+    assert words.endswith("launch() finds another port by itself")
 
 
 async def test_a_message_that_does_not_come_is_an_illness(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "ANSWER_TIMEOUT", 0)
     report = Report()
     await doctor.send_to_itself(report)
-    words = "sent to itself, did not come: nothing within 0 seconds"
+    words = "sent, but not received: nothing within 0 seconds"
     assert finding(report, "message") == (False, words)
 
 

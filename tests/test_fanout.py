@@ -30,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from chatkit import broadcaster as broadcaster_module
 from chatkit.broadcaster import SLICE, FairBroadcaster
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
+from chatkit.guide.frames import Opcode, read_frames, text_frame
 from chatkit.handlers import MAX_UNSENT, ChatSocket
 from chatkit.log import KEPT, MemoryLog, SqliteLog
 from chatkit.messages import MAX_ID, MAX_KEY, MAX_MESSAGE, Message
@@ -37,7 +38,6 @@ from chatkit.names import MAX_NAME
 from chatkit.room import CHUNK as LOG_CHUNK
 from chatkit.room import Room
 from chatkit.server import ChatServer
-from chatkit.wire import Opcode, read_frames, text_frame
 from tests.conftest import end_of, hear, hear_event, members, say, socket_url, until
 from tests.faults import CHUNK, BareClient, close_code, frame
 from tests.test_broadcaster import Ear, fail

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 from chatkit.codecs import CODECS, TRANSIT, Codec
+from chatkit.guide.frames import Opcode
 from chatkit.messages import MAX_FRAME
 from chatkit.server import ChatServer
-from chatkit.wire import Opcode
 from tests.conftest import hear, say, serving, socket_url, until
 from tests.faults import TIMEOUT, BareClient, close_code, frame, handshake
 from tests.test_codecs import odd_values

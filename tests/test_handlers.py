@@ -14,13 +14,13 @@ from websockets.exceptions import ConnectionClosed
 
 import chatkit
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
+from chatkit.guide.frames import Opcode
 from chatkit.handlers import CONTENT_SECURITY_POLICY, page_routes
 from chatkit.log import LogError
 from chatkit.messages import MAX_FRAME, MAX_KEY, MAX_MESSAGE
 from chatkit.paths import STATIC
 from chatkit.room import LISTED, Room, Visitor
 from chatkit.server import ChatServer
-from chatkit.wire import Opcode
 from tests.conftest import (
     Join,
     end_of,
@@ -54,7 +54,7 @@ BAD_TRANSIT = {
     "no Transit": "hi",
     "a list": '["hi"]',
     "no message": '["^ ","~:text","hi"]',
-    "a message that is a keyword": '["^ ","~:message","~:hi"]',
+    "a message that is a keyword without a name": '["^ ","~:message","~:"]',
     "a message that is no string": '["^ ","~:message",7]',
     "a date that is none": '["^ ","~:message","~thi"]',
     "a key that is a map": '["~#cmap",[["^ "],"hi"]]',
@@ -107,9 +107,12 @@ async def test_a_client_that_speaks_chatkit_is_welcomed(server: ChatServer, join
         ("transit", ["chatkit.json", "chatkit.transit+json"], "chatkit.transit+json"),
         ("transit", ["chatkit.json"], "chatkit.json"),
         ("json", ["mqtt", "chatkit.transit+json"], "chatkit.transit+json"),
+        ("json", ["json", "chatkit.json"], "chatkit.json"),
+        ("json", ["json", "transit+json", "chatkit.transit+json"], "chatkit.transit+json"),
+        ("transit", ["transit+json", "chatkit.json"], "chatkit.json"),
     ],
 )
-async def test_the_server_s_codec_is_chosen_if_offered_else_another_that_is(
+async def test_one_with_events_is_chosen_and_of_these_the_server_s_own(
     default: str, offered: list[str], chosen: str
 ):
     async with (
@@ -119,6 +122,36 @@ async def test_the_server_s_codec_is_chosen_if_offered_else_another_that_is(
         assert client.subprotocol == chosen
         codec = next(c for c in CODECS.values() if c.subprotocol == chosen)
         assert codec.decode(await client.recv())["event"] == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("default", "offered", "chosen"),
+    [
+        ("json", ["json"], "json"),
+        ("json", ["transit+json"], "transit+json"),
+        ("json", ["transit+json", "json"], "json"),
+        ("transit", ["json", "transit+json"], "transit+json"),
+        ("transit", ["mqtt", "json"], "json"),
+    ],
+)
+async def test_a_client_that_offers_no_events_receives_messages_and_errors_alone(
+    default: str, offered: list[str], chosen: str
+):
+    async with (
+        serving(codec=default) as server,
+        connect(socket_url(server, name="Ada"), subprotocols=offered) as client,
+    ):
+        assert client.subprotocol == chosen
+        codec = next(c for c in CODECS.values() if c.plain == chosen)
+        await client.send(codec.encode({"message": ""}), text=True)
+        await client.send(codec.encode({"message": "hi"}), text=True)
+        async with connect(socket_url(server, name="Bob")):
+            await until(lambda: members(server) == ["Ada", "Bob"])
+            await client.send(codec.encode({"message": "hello"}), text=True)
+            received = [codec.decode(await client.recv()) for _ in range(3)]
+    assert [frame.get("error", frame.get("message")) for frame in received] == [
+        *("bad_message", "hi", "hello"),
+    ]
 
 
 async def test_a_client_that_offers_only_what_nobody_speaks_is_a_plain_one(server: ChatServer):

@@ -95,6 +95,30 @@ async def test_a_client_comes_back_to_the_server_that_replaces_its_own(monkeypat
         assert second.members == ["Ada"]
 
 
+async def test_a_relaunched_server_still_has_what_was_said_and_nobody_missed_anything(monkeypatch):
+    monkeypatch.setattr("chatkit.client.FIRST_WAIT", 0.01)
+    first = launch()
+    back, errors = asyncio.Event(), []
+    async with ChatClient(first.url, "Ada") as ada, asyncio.timeout(10):
+        await ada.send("before")
+        assert (await anext(ada)).id == 1
+        ada.on_state(lambda state: back.set() if state == "connected" else back.clear())
+        ada.on_error(errors.append)
+        second = await asyncio.to_thread(launch)
+        await back.wait()
+        await ada.send("after")
+        assert (await anext(ada)).id == 2
+        async with ChatClient(second.url, last=10) as newcomer:
+            assert [(await anext(newcomer)).message for _ in range(2)] == ["before", "after"]
+    assert errors == []
+
+
+def test_a_server_with_another_log_does_not_take_over_what_memory_had(tmp_path: Path):
+    first = launch()
+    second = launch(log=f"sqlite:{tmp_path / 'chat.db'}")
+    assert second.server.rooms is not first.server.rooms
+
+
 def test_launching_for_another_port_leaves_the_first_alone():
     first, second = launch(), launch(chatkit_server.PORT + 1)
     assert first.thread.is_alive()
@@ -129,7 +153,7 @@ def test_a_port_asked_for_is_refused_with_its_holder():
 
 def test_a_port_held_by_this_program_is_not_blamed_on_another():
     listener = socket.create_server(("127.0.0.1", 0))
-    with listener, pytest.raises(ChatkitError, match="held by this very program"):
+    with listener, pytest.raises(ChatkitError, match="held by this notebook or program itself"):
         launch(listener.getsockname()[1])
 
 

@@ -3,15 +3,16 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit import ChatClient, ChatkitError, ChatServer
+from chatkit.guide.frames import Frame, Opcode, apply_mask, read_frame, text_frame
 from chatkit.lessons import Inspector, byte_view, inspector, pictures
 from chatkit.lessons.pictures import Passed
-from chatkit.wire import Frame, Opcode, apply_mask, read_frame, text_frame
 
 MASK = bytes([1, 2, 3, 4])
 HELLO = b"\x81\x85" + MASK + apply_mask(b"hello", MASK)
@@ -124,7 +125,7 @@ async def test_the_bytes_of_a_frame_are_those_on_the_wire(
 @pytest.mark.parametrize("number", [0, 1, 2, 99, -1])
 async def test_what_is_no_frame_has_no_bytes(glass: Inspector, number: int) -> None:
     await chat(glass)
-    with pytest.raises(ChatkitError, match=f"Number {number} is no frame"):
+    with pytest.raises(ChatkitError, match=f"Number {number} is not a frame"):
         glass.bytes(number)
 
 
@@ -141,6 +142,46 @@ async def test_the_diagram_has_an_arrow_for_each(glass: Inspector) -> None:
         "Note over client,server: HTTP ends here, frames begin",
     ]
     assert repr(diagram).splitlines()[3] == 'client → server  TEXT {"message":"hi","key":"m"}'
+
+
+async def test_all_bytes_are_counted_in_both_directions(glass: Inspector) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", glass.port)
+    request = b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    assert glass.size == len(request) + len(answer)
+
+
+class View:
+    """Stands for the notebook's output: a queue of what is shown in it."""
+
+    def __init__(self) -> None:
+        self.shown = asyncio.Queue[str]()
+
+    def display(self, what: object, display_id: bool = False) -> "View":
+        self.update(what)
+        return self
+
+    def update(self, what: object) -> None:
+        self.shown.put_nowait(repr(what))
+
+
+async def test_the_watched_table_grows_and_shows_the_latest(
+    glass: Inspector, raw: WebSocketClientConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View()
+    monkeypatch.setattr(inspector, "screen", view)
+    monkeypatch.setattr(inspector, "LATEST", 3)
+    glass.watch()
+    assert glass.url in await view.shown.get()
+    assert "101 Switching Protocols" in await view.shown.get()
+    await raw.write_message('{"message":"hi"}')
+    await raw.read_message()
+    async with asyncio.timeout(5):
+        while '"id":1' not in (table := await view.shown.get()):
+            pass
+    assert [line.split()[0] for line in table.splitlines()[1:]] == ["2", "3", "4"]
 
 
 async def test_nothing_has_passed_at_first(glass: Inspector) -> None:
@@ -250,7 +291,7 @@ async def test_stopping_cuts_what_is_open(glass: Inspector) -> None:
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1/", "127.0.0.1:8765", "nonsense", ""])
 def test_an_address_that_can_not_be_inspected(url: str) -> None:
-    with pytest.raises(ChatkitError, match="is no address to inspect"):
+    with pytest.raises(ChatkitError, match="can't be inspected"):
         Inspector(url)
 
 
@@ -271,7 +312,7 @@ def test_the_view_of_a_masked_frame() -> None:
     ("frame", "words"),
     [
         (text_frame(b"x" * 300), "length 126: the next 2 bytes say 300"),
-        (text_frame(b"x" * 300), "and 236 bytes more"),
+        (text_frame(b"x" * 300), "… and 276 more"),
         (text_frame(b"x" * 70_000), "length 127: the next 8 bytes say 70,000"),
         (text_frame("é👋".encode()), "as text   é  ·  👋  ·  ·  ·"),
         (b"\x88\x05\x03\xe8bye", "the first two bytes are the code, 1000"),
@@ -289,8 +330,14 @@ def test_the_view_says_what_a_frame_is(frame: bytes, words: str) -> None:
     assert byte_view(frame).bundle["text/html"].startswith("<div")
 
 
+@pytest.mark.parametrize("text", ["hello", ""])
+def test_the_view_of_text_asks_for_bytes(text: Any) -> None:
+    with pytest.raises(ChatkitError, match='takes bytes, such as b"hello"; this is of type str'):
+        byte_view(text)
+
+
 def test_half_a_frame_has_no_view() -> None:
-    with pytest.raises(ChatkitError, match="no whole frame"):
+    with pytest.raises(ChatkitError, match="not a whole frame"):
         byte_view(HELLO[:4])
 
 

@@ -11,12 +11,12 @@ import pytest
 from tornado.websocket import WebSocketHandler
 
 from chatkit.bench.load import Measured
-from chatkit.broadcaster import Broadcaster
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.frames import text_frame
 from chatkit.handlers import MAX_UNSENT, ChatSocket
 from chatkit.lessons import speed_lab as lab
 from chatkit.messages import ChatkitError
 from chatkit.room import Rooms
-from chatkit.wire import text_frame
 
 
 class Naive(WebSocketHandler):

@@ -116,7 +116,20 @@ async def test_a_loop_that_catches_errors_is_stopped_as_well(monkeypatch: pytest
 async def test_a_loop_in_a_coroutine_is_told_to_await(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watch, "STUCK", 0.3)
     told = await fault_of("async def answer():\n    while True:\n        pass")
-    assert "A loop that waits needs an `await` in it." in told
+    assert "A loop that waits needs an `await` that really waits, such as" in told
+
+
+async def test_a_loop_that_forgets_to_await_is_stopped_and_told_so():
+    code = """
+        async def answer():
+            while True:
+                asyncio.sleep(0.1)
+    """
+    told = await fault_of(code)
+    assert told == (
+        "Your code made a coroutine, `sleep`, and nobody awaited it: put `await` before the call."
+    )
+    assert "answer" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.parametrize(
@@ -384,6 +397,10 @@ async def test_who_interrupts_a_check_is_obeyed():
     [
         ("def answer(): return nowhere", "No cell that ran gave this name a value"),
         ("def answer(): return anwser()", "Did you mean `answer`"),
+        (
+            "def answer():\n    try: 1 / 0\n    except ArithmeticError: print(error)",
+            "Write `except ZeroDivisionError as error:`",
+        ),
         ("def answer():\n    count = count + 1", "is local to it"),
         ("def answer():\n    for one in (many := {1}): many.add(2)", "loop over a copy"),
         ("def answer():\n    for one in (many := {1: 1}): many[2] = 2", "loop over a copy"),
@@ -404,6 +421,7 @@ async def test_who_interrupts_a_check_is_obeyed():
         ("def answer(): return (lambda: None)().name", "a `return` is missing"),
         ("def answer(): return (lambda: None)()[0]", "a `return` is missing"),
         ("def answer(): return (lambda: None)()()", "What is called here is no function"),
+        ("def answer(one=(1,)): return one(2)", "perhaps a comma is missing"),
         ("def answer(): return int.nothing", r"are `\(\)` missing"),
         ("def answer(): return set().append(1)", "A set has add"),
         ("def answer(): return [].add(1)", "A set has add"),

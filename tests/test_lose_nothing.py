@@ -14,12 +14,12 @@ from websockets.asyncio.client import connect
 from chatkit import client as client_module
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON, TRANSIT, Codec
+from chatkit.guide.frames import Opcode, text_frame
 from chatkit.handlers import ChatSocket
 from chatkit.log import SqliteLog
 from chatkit.messages import MAX_MESSAGE, Message
 from chatkit.room import CHUNK
 from chatkit.server import ChatServer
-from chatkit.wire import Opcode, text_frame
 from tests.conftest import end_of, hear, hear_event, members, say, serving, socket_url, until
 from tests.faults import BareClient, Proxy
 

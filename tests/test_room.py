@@ -10,10 +10,10 @@ import pytest
 
 from chatkit.broadcaster import SLICE
 from chatkit.codecs import CODECS, JSON, TRANSIT, Codec
+from chatkit.guide.frames import read_frames, text_frame
 from chatkit.log import LogError, MemoryLog, SqliteLog
 from chatkit.messages import Entry, FrameError, Message
 from chatkit.room import CHUNK, LISTED, Room, Rooms, confirmation, where_to_start
-from chatkit.wire import read_frames, text_frame
 from tests.conftest import until
 from tests.test_broadcaster import Ear, fail, growth
 

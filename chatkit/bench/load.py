@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import psutil
 
-from chatkit.wire import text_frame
+from chatkit.guide.frames import text_frame
 
 WARM_UP = 0.25  # seconds before a measurement begins
 PATIENCE = 20.0  # seconds without a delivery, after which a measurement is given up

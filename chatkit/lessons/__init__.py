@@ -7,7 +7,6 @@ from chatkit.lessons.engine.solution import solution
 from chatkit.lessons.inspector import Inspector
 from chatkit.lessons.pictures import byte_view
 from chatkit.lessons.side_by_side import side_by_side
-from chatkit.lessons.source import show_js
 
 __all__ = [
     "Inspector",
@@ -19,7 +18,6 @@ __all__ = [
     "leave_class",
     "method_of",
     "same",
-    "show_js",
     "side_by_side",
     "solution",
 ]

@@ -13,9 +13,9 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatkit.client import ChatClient, socket_url
 from chatkit.codecs import JSON, Codec
+from chatkit.guide.frames import read_frames, text_frame
 from chatkit.lessons import serving
 from chatkit.messages import ChatkitError, Entry, Message
-from chatkit.wire import read_frames, text_frame
 
 PATIENCE = 5.0  # seconds in which an event has to come
 THINKING = 2.0  # seconds for which a bot types

@@ -1,4 +1,4 @@
-"""What passes on a WebSocket, drawn: a table, the bytes of a frame, a sequence diagram."""
+"""Pictures of what passes on a WebSocket: a table, a frame's bytes, a sequence diagram."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from chatkit.guide.frames import Frame, Opcode, apply_mask, read_frame
 from chatkit.messages import ChatkitError
-from chatkit.wire import Frame, Opcode, apply_mask, read_frame
 
 CLIENT, SERVER = "client", "server"
-SHOWN = 64  # bytes of a payload that the byte view shows
+SHOWN = 24  # bytes of a payload that the byte view shows
 DRAWN = 40  # arrows of a diagram: the latest
 LONGEST = 60  # characters of a payload in the table and in the diagram
 HARMLESS = " .,:!?/=_-…'\"{}[]()"  # in a diagram's text
@@ -35,7 +35,7 @@ class Passed:
 
     @property
     def title(self) -> str:
-        """Return what it is: `TEXT`, `CLOSE 1001`, `GET /ws`, `101 Switching Protocols`."""
+        """Return its kind: `TEXT`, `CLOSE 1001`, `GET /ws`, `101 Switching Protocols`."""
         match self.what:
             case Frame(opcode=Opcode.CLOSE, payload=payload) if len(payload) >= 2:
                 return f"CLOSE {close_code(payload)}"
@@ -55,7 +55,7 @@ class Passed:
 
 
 class Drawing:
-    """A picture for the notebook, with text for where pictures can't be shown."""
+    """A picture for the notebook, and text for places that can't show it."""
 
     def __init__(self, mime: str, source: str, text: str) -> None:
         self.bundle = {mime: source, "text/plain": text}
@@ -77,18 +77,18 @@ def name_of(opcode: int) -> str:
 
 
 def close_code(payload: bytes) -> int:
-    """Return the number with which a close frame's payload begins."""
+    """Return the close code, the first two bytes of a close frame's payload."""
     return int.from_bytes(payload[:2], "big")
 
 
 def cut(text: str) -> str:
-    """Return a text on one line, of no more characters than fit."""
+    """Return a text on one line, cut to `LONGEST` characters."""
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def table(passed: Collection[Passed]) -> Drawing:
-    """Return a table of what passed, one line each."""
+    """Return a table with one row for each thing that passed."""
     if not passed:
         return Drawing("text/html", f"<p>{NOTHING}</p>", NOTHING)
     rows = [("", "", "what", "bytes", "masked", "payload"), *map(row_of, passed)]
@@ -155,16 +155,19 @@ class Part:
 
 
 def column_html(style: str, cells: tuple[str, ...]) -> str:
-    """Return what is said of one byte, one thing under the other."""
+    """Return one byte's column: its cells, one below the other."""
     lines = "".join(tag("div", "white-space: pre", cell) for cell in cells)
     return f'<div style="flex: none; {style}">{lines}</div>'
 
 
 def byte_view(frame: Frame | bytes) -> Drawing:
     """Return the bytes of a frame as they are on the wire, coloured by what they are for."""
+    if not isinstance(frame, Frame | bytes):
+        kind = type(frame).__name__
+        raise ChatkitError(f'`byte_view` takes bytes, such as b"hello"; this is of type {kind}.')
     whole = read_frame(frame) if isinstance(frame, bytes) else frame
     if whole is None:
-        raise ChatkitError("These bytes are no whole frame: some are still to come.")
+        raise ChatkitError("These bytes are not a whole frame: the end is missing.")
     parts = parts_of(whole)
     style = f"display: flex; flex-wrap: wrap; gap: 14px 24px; padding: 4px 0; {CODE}"
     source = f'<div style="{style}">{"".join(part.html() for part in parts)}</div>'
@@ -206,7 +209,7 @@ def characters(payload: bytes, opcode: int) -> list[str]:
 
 
 def header_remarks(frame: Frame) -> list[str]:
-    """Return what the bits of a header's first two bytes say."""
+    """Return what the bits of a header's first two bytes mean."""
     first, second = (f"{byte:08b}" for byte in frame.header[:2])
     final = "final" if frame.final else "more follows"
     mask = "masked" if frame.mask else "not masked"
@@ -219,12 +222,12 @@ def header_remarks(frame: Frame) -> list[str]:
 
 
 def payload_remarks(frame: Frame) -> list[str]:
-    """Return what is to be said of a payload beside its bytes."""
+    """Return remarks about a payload."""
     remarks = []
     if frame.opcode == Opcode.CLOSE and len(frame.payload) >= 2:
         remarks.append(f"the first two bytes are the code, {close_code(frame.payload)}")
     if len(frame.payload) > SHOWN:
-        remarks.append(f"and {len(frame.payload) - SHOWN:,} bytes more")
+        remarks.append(f"… and {len(frame.payload) - SHOWN:,} more")
     return remarks
 
 
@@ -261,8 +264,8 @@ def note(words: str) -> str:
 
 
 def plain(words: str) -> str:
-    """Return words in which Mermaid finds no mark of its own.
+    """Return words without characters that have a meaning in Mermaid; each becomes a code.
 
-    Only marks are written as codes: Mermaid leaves room for a code as it is written, not as drawn.
+    All other characters stay, because Mermaid leaves room for a code as if it were drawn in full.
     """
     return "".join(c if c.isalnum() or c in HARMLESS else f"#{ord(c)};" for c in words)

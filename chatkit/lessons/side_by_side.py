@@ -1,4 +1,4 @@
-"""The page, in a frame, and the widget: two people in one room, beside each other. Lesson 00."""
+"""The page in a frame and the widget beside it: two people in one room. Lesson 00."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
-from chatkit.links import page_link
+from chatkit.links import page_link, proxy_path
 from chatkit.server import LaunchedServer
 from chatkit.widget import ChatWidget
 
@@ -21,8 +21,9 @@ STYLE = f"""<style>
   display: block; box-sizing: border-box; width: 100%; height: {HEIGHT}px;
   border: 1px solid var(--jp-border-color2, silver); border-radius: 10px;
 }}
+.chatkit-beside small a {{ color: var(--jp-content-link-color, blue); text-decoration: underline }}
 </style>"""
-GONE = "<p>Both have left the chat. They come back when the server runs and you run this cell.</p>"
+GONE = "<p>Both have left the chat. With the server running, run this cell to bring them back.</p>"
 
 _shown: SideBySide | None = None
 
@@ -37,7 +38,11 @@ class SideBySide(HBox):
         query = urlencode({key: value for key, value in asked.items() if value}, quote_via=quote)
         link = escape(f"{page_link(server.port)}?{query}")
         frame = HTML(f'{STYLE}<iframe src="{link}" title="The chat page"></iframe>')
-        halves = [half("The page, in a frame", frame), half("The widget", self.chat)]
+        other = escape(f"{proxy_path(server.port)}?{query}")
+        title = (
+            f'The page. Is it empty? <a href="{other}" target="_blank">Open it through Jupyter</a>'
+        )
+        halves = [half(title, frame), half("The widget", self.chat)]
         super().__init__(halves, layout=Layout(flex_flow="row wrap", grid_gap="16px"))
         self.add_class("chatkit-beside")
 
@@ -52,7 +57,7 @@ class SideBySide(HBox):
 
 
 def half(title: str, content: HTML | ChatWidget) -> VBox:
-    """Return one half of the picture, with a title."""
+    """Return one half of the picture, with a title in HTML."""
     layout = Layout(flex=f"1 1 {NARROWEST}px", min_width=f"min({NARROWEST}px, 100%)", width="auto")
     content.layout.width = "auto"
     return VBox([HTML(f"<small>{title}</small>"), content], layout=layout)

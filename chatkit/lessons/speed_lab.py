@@ -30,10 +30,10 @@ from tornado.websocket import WebSocketHandler
 
 from chatkit.bench.contest import run_load
 from chatkit.bench.load import Client, Job, Measured, StalledError, client_frame, payload
-from chatkit.broadcaster import Broadcaster
 from chatkit.client import ChatClient
 from chatkit.codecs import JSON
 from chatkit.gate import Gate
+from chatkit.guide.broadcaster import Broadcaster
 from chatkit.lessons.pictures import Drawing
 from chatkit.limits import allow_many_files
 from chatkit.log import MemoryLog

@@ -184,7 +184,7 @@ def test_transit_reads_what_other_writers_may_write(blank: Page, text: str, fram
     assert blank.evaluate("text => codecs['chatkit.transit+json'].decode(text)", text) == frame
 
 
-@pytest.mark.parametrize("name", ["chatkit.json", "chatkit.transit+json"])
+@pytest.mark.parametrize("name", ["chatkit.json", "chatkit.transit+json", "json", "transit+json"])
 @pytest.mark.parametrize("keys", [1, 46, 2500])
 def test_a_round_trip_changes_nothing_however_many_keys(blank: Page, name: str, keys: int) -> None:
     frame = {
@@ -268,7 +268,35 @@ def test_connected_is_said_only_when_the_socket_is_open(blank: Page) -> None:
     assert socket_story(blank, "chat.connect()")["states"] == [["connecting"]]
     story = socket_story(blank, "chat.connect(); last().open(); return last().protocols")
     assert story["states"] == [["connecting"], ["connected"]]
-    assert story["returned"] == ["chatkit.json", "chatkit.transit+json"]
+    assert story["returned"] == [
+        *("chatkit.json", "chatkit.transit+json", "json", "transit+json"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "written"),
+    [
+        ("json", '{"message":"hi"}'),
+        ("transit+json", '["^ ","~:message","hi"]'),
+        ("", '{"message":"hi"}'),
+    ],
+)
+def test_a_plain_server_gets_messages_alone_and_is_asked_nothing(
+    blank: Page, protocol: str, written: str
+) -> None:
+    story = socket_story(
+        blank,
+        f"""chat.connect();
+        last().open({json.dumps(protocol)});
+        const sent = [chat.send({{ event: "typing" }}), chat.send({{ message: "hi" }})];
+        world.pass(100_000);
+        last().say({json.dumps(written)});
+        return [chat.hasEvents, ...sent];""",
+    )
+    assert story["returned"] == [False, False, True]
+    assert story["sent"] == [[written]]
+    assert story["frames"] == [{"message": "hi"}]
+    assert story["states"] == [["connecting"], ["connected"]]
 
 
 def test_it_comes_back_later_each_time_and_says_when(blank: Page) -> None:
@@ -572,6 +600,25 @@ def test_what_was_not_confirmed_goes_again_by_the_same_key_after_a_cut(blank: Pa
     )
     assert story["returned"] == [1, True, False]
     assert story["sent"] == ["before", "before", "meanwhile"]
+
+
+def test_where_nothing_is_confirmed_a_message_is_done_when_it_is_sent(blank: Page) -> None:
+    story = outbox_story(
+        blank,
+        """box.add("a", "one");
+        box.add("a", "two");
+        box.open("a", false);
+        works = false;
+        box.add("a", "three");
+        const waits = box.pending("a").length;
+        works = true;
+        box.open("a", false);
+        box.open("a");
+        box.add("a", "four");
+        return [waits, box.pending("a").map((item) => item.message)];""",
+    )
+    assert story["returned"] == [1, ["four"]]
+    assert story["sent"] == ["one", "two", "three", "four"]
 
 
 def test_a_message_stays_with_its_room(blank: Page) -> None:

@@ -1,14 +1,19 @@
 """Which of the package's definitions are built in the lessons' captioned cells."""
 
 import ast
-import re
 import tokenize
 from io import StringIO
 from pathlib import Path
 
 import nbformat
 
-from chatkit.lessons.engine.parity import TAUGHT, definitions, package_definitions, source_of
+from chatkit.lessons.engine.parity import (
+    TAUGHT,
+    caption_of,
+    definitions,
+    package_definitions,
+    source_of,
+)
 from tests.notebooks.run import NOTEBOOKS
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -17,13 +22,6 @@ SILENT = {
     tokenize.ENDMARKER,
 }
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
-CAPTION = re.compile(r"# chatkit/(?P<path>\w+(?:/\w+)*)\.py(?: · (?P<owner>\w+))?$")
-
-
-def caption_of(cell: str) -> str | None:
-    """The module whose code a cell is, such as "guide.server"; None if it has no caption."""
-    caption = CAPTION.match(cell.partition("\n")[0])
-    return caption["path"].replace("/", ".") if caption else None
 
 
 def captioned_cells(lesson: Path) -> list[tuple[str, str]]:

@@ -10,8 +10,13 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from itertools import takewhile
 
-from chatkit.lessons.engine.parity import definitions, is_function, owner_in, source_of
-from tests.notebooks.captions import caption_of
+from chatkit.lessons.engine.parity import (
+    caption_of,
+    definitions,
+    is_function,
+    owner_in,
+    source_of,
+)
 
 Block = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -7,7 +7,9 @@ from chatkit.lessons.engine.exercise import Exercise, load, names
 from chatkit.paths import NOTEBOOKS
 from tests.notebooks.excerpts import SyncError
 
-CHECK = re.compile(r'^(?:# Check (\d\d-\d+)$|await check\("(\d\d-\d+)".*)', re.MULTILINE)
+CHECK = re.compile(
+    r'^(?:# Check (\d\d[a-z]?-\d+)$|await check\("(\d\d[a-z]?-\d+)".*)', re.MULTILINE
+)
 BOARD = """// Written by `make sync` from the lessons and their exercises.
 
 export const LESSONS = [

@@ -11,8 +11,8 @@ from chatkit.lessons.engine.exercise import load
 from chatkit.paths import NOTEBOOKS
 
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
-VERDICT = re.compile(r"^([✓✗]) (\d\d-\d+): ", re.MULTILINE)
-CHECK = re.compile(r"\bcheck\(\s*\"(\d\d-\d+)\"")
+VERDICT = re.compile(r"^([✓✗]) (\d\d[a-z]?-\d+): ", re.MULTILINE)
+CHECK = re.compile(r"\bcheck\(\s*\"(\d\d[a-z]?-\d+)\"")
 
 
 def read(lesson: Path) -> NotebookNode:

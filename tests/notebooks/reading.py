@@ -1,7 +1,7 @@
-"""How long each lesson takes, reckoned from what is in it: `python -m tests.notebooks.reading`.
+"""Estimate how long each lesson takes from what is in it: `python -m tests.notebooks.reading`.
 
-The pace is that of the readers who tried the lessons: prose as one reads what is new, code line by
-line, and a few minutes for each exercise. An appendix is for another day and counted apart.
+The pace is that of a reader to whom all of it is new: prose and code line by line, and a few
+minutes for each exercise. An appendix is for another day and counted apart.
 
 With --write it brings what README.md and TEACHING.md say of it up to date.
 """
@@ -17,14 +17,16 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from chatkit.lab import number_of
 from tests.notebooks import captions
 from tests.notebooks.run import NOTEBOOKS, ROOT
 
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 PART_TWO = "07"  # the first lesson of Part II
-WORDS = 200  # that are read in a minute
-LINES = 15  # of code
-EXERCISE = 3.0  # minutes
+OPTIONAL = ("04b",)
+WORDS = 160  # that are read in a minute
+LINES = 12  # of code
+EXERCISE = 4.5  # minutes
 STEP = 5  # minutes to which a lesson's time is rounded
 APPENDIX = re.compile(r"^## Appendix", re.MULTILINE)
 EXERCISES = re.compile(r"^# Exercise \d", re.MULTILINE)
@@ -32,8 +34,10 @@ DRAWING = re.compile(r"```mermaid.*?```", re.DOTALL)
 
 PAPERS = (ROOT / "README.md", ROOT / "TEACHING.md")
 BLOCK = re.compile(r"(<!-- reckoned: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
-ROW = re.compile(r"^(\| (\d\d) \| \[[^|]*\| [a-z][^|]*\|).*", re.MULTILINE)  # of README's table
-TITLE = re.compile(r"^# \d\d · (.+)", re.MULTILINE)
+ROW = re.compile(
+    r"^(\| (\d\d[a-z]?) \| \[[^|]*\| [a-z][^|]*\|).*", re.MULTILINE
+)  # of README's table
+TITLE = re.compile(r"^# \d\d[a-z]? · (.+)", re.MULTILINE)
 TALK = 5  # minutes to speak about a lesson when all have done it
 # What a day is made of: lessons by number, and what else there is, with its minutes.
 PLANS = {
@@ -91,9 +95,10 @@ def reading(cells: Sequence[NotebookNode]) -> Reading:
 
 
 def halves() -> tuple[list[Path], list[Path]]:
-    """The lessons of Part I, and those of Part II."""
-    first = [lesson for lesson in LESSONS if lesson.name < PART_TWO]
-    return first, LESSONS[len(first) :]
+    """The lessons of Part I, and those of Part II, but for those that are optional."""
+    needed = [lesson for lesson in LESSONS if number_of(lesson.name) not in OPTIONAL]
+    first = [lesson for lesson in needed if lesson.name < PART_TWO]
+    return first, needed[len(first) :]
 
 
 def total(lessons: Iterable[Path], *, appendices: bool = False) -> Reading:
@@ -111,13 +116,13 @@ def times() -> str:
         more = str(appendix.rounded) if appendix.code else ""
         cells = there.code + there.prose
         link = f"[{title(lesson)}](notebooks/{lesson.name})"
-        lines.append(f"| {lesson.name[:2]} | {link} | {there.rounded} | {cells} | {more} |")
+        lines.append(f"| {number_of(lesson.name)} | {link} | {there.rounded} | {cells} | {more} |")
     return "\n".join([*lines, ""])
 
 
 def row(beginning: str, number: str) -> str:
     """A row of README's table: what is written there, and the minutes and cells of the lesson."""
-    there, appendix = parts(next(lesson for lesson in LESSONS if lesson.name[:2] == number))
+    there, appendix = parts(next(lesson for lesson in LESSONS if number_of(lesson.name) == number))
     more = f"{appendix.minutes:.0f}" if appendix.code else ""
     return f"{beginning} {there.minutes:.0f} | {there.code} + {there.prose} | {more} |"
 
@@ -127,8 +132,9 @@ def course() -> str:
     one, two = (hours(total(part)) for part in halves())
     more = hours(total(LESSONS, appendices=True))
     return (
-        f"00 to 06 are Part I, the guide: {one}. Part II is what a real chat needs beyond it: "
-        f"{two}. The appendices, {more} more, are for another day.\n"
+        f"00 to 06 are Part I, the small chat: {one}, without 04b, which is optional. Part II is "
+        f"what a real chat needs beyond it: {two}. Its appendices, {more} more, are for another "
+        "day.\n"
     )
 
 
@@ -140,7 +146,7 @@ def hours(there: Reading) -> str:
 
 def plan(parts_of_day: Iterable[str | tuple[str, int]]) -> str:
     """A day of TEACHING.md: when what begins, and how long it takes."""
-    by_number = {lesson.name[:2]: lesson for lesson in LESSONS}
+    by_number = {number_of(lesson.name): lesson for lesson in LESSONS}
     lines, now = ["| from | | minutes |", "| --: | --- | --: |"], START
     for part in parts_of_day:
         if isinstance(part, str):

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 CELL_LIMIT = 60  # seconds, as nbval has it in the Makefile
 DIFF_LINES = 20
+BLANK = "00-start-here.ipynb"  # stored without outputs: a ✓ would look as if it had run already
 UNCOMPARED = "nbval-ignore-output"
 KEPT_METADATA = ("editable", "jupyter", "tags")
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -51,7 +52,8 @@ def main() -> int:
     for path in args.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         try:
             before = path.read_text(encoding="utf-8")
-            after = dumps(refresh(nbformat.reads(before, as_version=4), path.resolve().parent))
+            fresh = refresh(nbformat.reads(before, as_version=4), path.resolve().parent)
+            after = dumps(blank(fresh) if path.name == BLANK else fresh)
         except (OSError, LessonError) as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             return 1
@@ -78,6 +80,14 @@ def refresh(stored: NotebookNode, folder: Path) -> NotebookNode:
             if measured:
                 new.metadata["ran"] = print_
     return normalise(fresh)
+
+
+def blank(notebook: NotebookNode) -> NotebookNode:
+    """The notebook itself, without outputs."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    return notebook
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:

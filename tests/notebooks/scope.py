@@ -10,8 +10,8 @@ from symtable import SymbolTable, symtable
 from typing import Any
 
 from chatkit.lessons.engine.exercise import Exercise
+from chatkit.lessons.engine.parity import CAPTION, caption_of
 from chatkit.paths import NOTEBOOKS
-from tests.notebooks.captions import CAPTION, caption_of
 from tests.notebooks.exercises import code_cells, read
 
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
@@ -89,7 +89,7 @@ def fill(scope: dict[str, Any], lesson: str, code: str) -> None:
 def answer_of(exercise: Exercise, code: str) -> Any:
     """What the check is given if the exercise's cell has this code."""
     scope: dict[str, Any] = {"__name__": "__main__"}
-    fill(scope, exercise.name[:2], f"{code}\n{exercise.asked}")
+    fill(scope, exercise.name.partition("-")[0], f"{code}\n{exercise.asked}")
     cell, file = exercise.cell(code), f"<cell {exercise.name}>"
     linecache.cache[file] = (len(cell), None, cell.splitlines(keepends=True), file)
     exec(compile(cell, file, "exec"), scope)

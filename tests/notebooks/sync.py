@@ -18,18 +18,20 @@ from nbformat.v4 import new_code_cell, new_notebook
 from chatkit.paths import STATIC
 from tests.notebooks.excerpts import SyncError, captioned
 from tests.notebooks.exercise_cells import board, check, stub
+from tests.notebooks.page_cells import page_cell
 from tests.notebooks.run import NOTEBOOKS, ROOT, dumps, normalise, short_diff
 
-WRITERS: tuple[Callable[[str], str | None], ...] = (captioned, stub, check)
+WRITERS: tuple[Callable[[str], str | None], ...] = (captioned, page_cell, stub, check)
 LESSONS_JS = STATIC / "class-lessons.js"
 
 
 def main() -> int:
     """Write the files that change; with --check only say which would change."""
     parser = argparse.ArgumentParser(description="Write the lessons' cells from the package.")
+    parser.add_argument("only", nargs="*", type=Path, help="write these lessons and nothing else")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on a change")
     args = parser.parse_args()
-    files = [*sorted(NOTEBOOKS.glob("*.ipynb")), LESSONS_JS]
+    files = args.only or [*sorted(NOTEBOOKS.glob("*.ipynb")), LESSONS_JS]
     stored = {path: path.read_text(encoding="utf-8") for path in files}
     try:
         changed = dict(changes(stored))

@@ -5,17 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chatkit.lessons.engine.parity import definitions
-from tests.notebooks.captions import (
-    CAPTION,
-    LESSONS,
-    caption_of,
-    captioned_cells,
-    share,
-    summary,
-)
+from chatkit.lessons.engine.parity import CAPTION, caption_of, definitions
+from tests.notebooks.captions import LESSONS, captioned_cells, share, summary
 
-LEAST_SHARE = 0.9
 DEFINING = (
     ast.ClassDef,
     ast.FunctionDef,
@@ -53,7 +45,7 @@ def test_a_caption_with_a_class_is_followed_by_its_methods_alone(lesson: Path):
 
 
 def test_the_lessons_build_what_they_teach():
-    assert share() >= LEAST_SHARE, summary()
+    assert share() == 1, summary()
 
 
 @pytest.mark.parametrize(

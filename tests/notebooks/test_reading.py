@@ -8,14 +8,14 @@ import pytest
 from nbformat import NotebookNode
 
 from tests.notebooks import reading
-from tests.notebooks.reading import LESSONS, PART_TWO
+from tests.notebooks.reading import LESSONS
 
-MOST = {"I": 150, "II": 180}  # minutes that a part may take, the appendices aside
+MOST = {"I": 190, "II": 240}  # minutes that a part may take, the appendices aside
 STATED = re.compile(r"^About (\d+) minutes\b", re.MULTILINE)
 
 
 def lessons_of(part: str) -> list[Path]:
-    return [lesson for lesson in LESSONS if (lesson.name >= PART_TWO) is (part == "II")]
+    return reading.halves()[part == "II"]
 
 
 def written(folder: Path, *cells: NotebookNode) -> Path:
@@ -52,7 +52,9 @@ def test_prose_code_and_exercises_take_their_time(tmp_path: Path):
         code("# Exercise 00-1"),
     )
     there, appendix = reading.parts(lesson)
-    assert there.minutes == pytest.approx(400 / 200 + 31 / 15 + 3, abs=0.01)
+    assert there.minutes == pytest.approx(
+        400 / reading.WORDS + 31 / reading.LINES + reading.EXERCISE, abs=0.01
+    )
     assert (there.code, there.prose) == (2, 1)
     assert appendix.minutes == 0
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from chatkit.lab import number_of
 from chatkit.lessons.engine.exercise import names
 from tests.notebooks import reading
 from tests.notebooks.reading import LESSONS, PAPERS, PLANS, course, plan, reckoned, times, title
@@ -36,15 +37,17 @@ def test_a_plan_goes_from_part_to_part(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_lesson_has_its_section_with_all_that_a_teacher_wants():
-    sections = re.split(r"^## (?=\d\d · )", TEACHING, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^## (?=\d\d[a-z]? · )", TEACHING, flags=re.MULTILINE)[1:]
     titles = [section.partition("\n")[0] for section in sections]
-    assert [f"{lesson.name[:2]} · {title(lesson)}" for lesson in LESSONS] == titles[: len(LESSONS)]
+    assert [f"{number_of(lesson.name)} · {title(lesson)}" for lesson in LESSONS] == titles[
+        : len(LESSONS)
+    ]
     wanted = ("**They can, afterwards:**", "**On the projector:**", "**What people get wrong**")
     for section in sections:
         assert [part for part in (*wanted, "**Ask**") if section.count(part) != 1] == []
 
 
 def test_the_exercises_that_are_spoken_of_are_there():
-    spoken_of = set(re.findall(r"\((\d\d-\d)\)", TEACHING))
+    spoken_of = set(re.findall(r"\((\d\d[a-z]?-\d)\)", TEACHING))
     assert spoken_of
     assert spoken_of <= set(names())

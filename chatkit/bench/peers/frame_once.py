@@ -7,7 +7,7 @@ from tornado.escape import utf8
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from chatkit.wire import text_frame
+from chatkit.guide.frames import text_frame
 
 clients: set["Relay"] = set()
 

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any
 
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
-EXERCISE = re.compile(r"^\s*# Exercise (\d\d-\d+)\b", re.MULTILINE)
+EXERCISE = re.compile(r"^\s*# Exercise (\d\d[a-z]?-\d+)\b", re.MULTILINE)
 
 
 @dataclass

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
 from typing import Any
 
-from chatkit import broadcaster
+from chatkit.guide import broadcaster
+from chatkit.guide.frames import read_frames
 from chatkit.lessons.engine.expect import listed, returned, shown
-from chatkit.wire import read_frames
 
 
 class Recorder:
@@ -55,15 +54,14 @@ def texts_of(frames: Any) -> str:
 
 
 class Broadcaster(broadcaster.Broadcaster):
-    """A broadcaster that drops a closed channel without an error in the log."""
+    """A broadcaster that removes a closed channel without a warning in the log."""
 
-    def notify(self, channels: Iterable[broadcaster.Channel], frames: bytes) -> None:
-        """Send frames to those of the channels that are open; drop the others."""
-        for channel in tuple(channels):
-            if getattr(channel, "ws_connection", channel):
-                super().notify([channel], frames)
-            else:
-                self.disconnect(channel)
+    def notify(self, channel: broadcaster.Channel, message: Any) -> None:
+        """Send a message to one channel; if it is closed, remove it."""
+        if getattr(channel, "ws_connection", channel):
+            super().notify(channel, message)
+        else:
+            self.disconnect(channel)
 
 
 class Leaver:

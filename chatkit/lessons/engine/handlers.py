@@ -13,12 +13,12 @@ from chatkit.lessons.engine.expect import NotYetError, has_raised, listed, shown
 from chatkit.lessons.engine.serving import Peer
 
 
-def like_callbacks(handler: Any, name: str) -> None:
+def like_callbacks(handler: Any, name: str, parent: str = "Callbacks") -> None:
     """Raise NotYetError unless an answer is a handler with all that lesson 02's Callbacks has."""
-    kind = the_class(handler, name, WebSocketHandler, "Callbacks")
+    kind = the_class(handler, name, WebSocketHandler, parent)
     own = hasattr(kind, "send") and kind.initialize is not WebSocketHandler.initialize
     if not own:
-        raise NotYetError(f"`class {name}(Callbacks):`", "a class without the methods of Callbacks")
+        raise NotYetError(f"`class {name}({parent}):`", f"a class without the methods of {parent}")
 
 
 @contextmanager

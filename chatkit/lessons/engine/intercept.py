@@ -88,6 +88,16 @@ def keep_streams() -> None:
         setattr(sys, name, stream)
 
 
+def drop_forgotten() -> None:
+    """Report no forgotten coroutine until the last listener ends.
+
+    Python drops an exception that is thrown into a thread while it makes such a report. So a loop
+    that forgets one coroutine after another could not be stopped.
+    """
+    with _lock:
+        _set(warnings, "_warn_unawaited_coroutine", callable)  # in C, so that nothing is dropped
+
+
 def mark(thread: threading.Thread, listener: Listener) -> None:
     """Have a thread report to a listener."""
     setattr(thread, MARK, listener)

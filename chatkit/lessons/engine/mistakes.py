@@ -23,6 +23,7 @@ CALL = re.compile(r"^(?P<name>[\w.<>]+)\(\) (takes|missing|got|argument)")
 TOO_MANY = re.compile(r"takes (\d+|from .*) positional arguments? but")
 ALIKE = (("send", "write_message", "say", "send_message", "emit"), ("close", "stop"))
 ALL_ERRORS = ("Exception", "BaseException")
+ERROR_NAMES = ("error", "err", "exception", "exc", "ex", "e")
 # An error's class, what its words contain, and what to do about it; the first that fits is told.
 # Each is true whenever it fits: where that can't be known, the error's own words are enough.
 ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
@@ -70,8 +71,14 @@ ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
         "in 'async for'|'async for' requires|asynchronous context manager",
         "It can't be used with `async` like that: leave `async` out, or look at what it is.",
     ),
+    (TypeError, r"'\w*Client' object is not iterable", "Use `async for`."),
     (TypeError, "'coroutine' object is not callable", "Give the function itself, without `()`."),
-    (Exception, "'coroutine' object|type coroutine|not 'coroutine'", "An `await` is missing."),
+    (
+        Exception,
+        "'coroutine' object|type coroutine|not 'coroutine'"
+        "|'_asyncio.Future' object (has no attribute|is not (subscriptable|iterable))|not Future$",
+        "An `await` is missing.",
+    ),
     (
         TypeError,
         "bytes-like object is required, not 'str'|can't concat str to bytes"
@@ -85,6 +92,11 @@ ADVICE: tuple[tuple[type[BaseException], str, str], ...] = (
         "|cannot unpack.* NoneType",
         "Something is None: perhaps a `return` is missing, or a method changes its object and "
         "returns None.",
+    ),
+    (
+        TypeError,
+        "'tuple' object is not callable",
+        "A tuple is called here like a function: perhaps a comma is missing between two tuples.",
     ),
     (
         TypeError,
@@ -282,7 +294,9 @@ def on_arguments(error: TypeError, name: str) -> str:
         return f"The `def` of `{short}` has no parameter of that name."
     if place(error):
         return "Your call gives it too few values. To hand over the function itself, write no `()`."
-    return f"`{short}` is called with fewer values than its `def` asks for."
+    more = " Tornado gives it the third part of its route: is that missing?"
+    more = more if short == "initialize" else ""
+    return f"`{short}` is called with fewer values than its `def` asks for.{more}"
 
 
 def on_attribute(owner: object, name: str) -> str:
@@ -291,6 +305,11 @@ def on_attribute(owner: object, name: str) -> str:
         for other in group if name in group else ():
             if hasattr(owner, other):
                 return f"Did you mean `{other}`?"
+    if name == "notify" and hasattr(owner, "send") and hasattr(owner, "broadcaster"):
+        return (
+            "`self.send(message)` sends to this client alone, and "
+            "`self.broadcaster.notify(channel, message)` to any channel."
+        )
     parts = {} if isinstance(owner, ModuleType) else getattr(owner, "__dict__", {})
     for part, value in parts.items():
         if hasattr(value, name):
@@ -304,6 +323,10 @@ def on_name(error: NameError) -> str:
     if not steps or not error.name:
         return ""
     scope, number = steps[-1]
+    handled = error.__context__  # the error whose `except` this is, if it is in one
+    here = handled and scope in [frame for frame, _ in walk_tb(handled.__traceback__)]
+    if here and error.name in ERROR_NAMES:
+        return f"Write `except {type(handled).__name__} as {error.name}:`."
     classes = {name: each for name, each in scope.f_globals.items() if isinstance(each, type)}
     for owner, value in (*scope.f_locals.items(), *classes.items()):
         if owner.isidentifier() and hasattr(value, error.name):
@@ -313,7 +336,7 @@ def on_name(error: NameError) -> str:
         return near
     line = linecache.getline(scope.f_code.co_filename, number)
     if re.search(rf"\b{error.name}\(", line):
-        return "Nothing of this name was defined or imported. Is it spelled right?"
+        return "Nothing has this name. Is it spelled right, and has the cell that defines it run?"
     return "No cell that ran gave this name a value. If it is meant as text, it needs quotes."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
+import re
 from abc import update_abstractmethods
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
@@ -17,28 +18,16 @@ from chatkit.lessons.engine.cells import without_errors
 from chatkit.lessons.engine.slip import slip
 
 PACKAGE = Path(__file__).resolve().parents[2]
+CAPTION = re.compile(r"# chatkit/(?P<path>\w+(?:/\w+)*)\.py(?: · (?P<owner>\w+))?$")
+# The modules that the lessons build whole.
 TAUGHT = (
-    "messages",
-    "codecs",
-    "wire",
-    "broadcaster",
-    "gate",
-    "names",
-    "log",
-    "room",
-    "redis_link",
-    "redis_log",
-    "redis_roster",
-    "shared",
-    "handlers",
-    "server",
-    "outbox",
-    "client",
-    "presence",
-    "widget",
-    "links",
-    "metrics",
-    "journal",
+    "guide.frames",
+    "guide.broadcaster",
+    "guide.codecs",
+    "guide.handler",
+    "guide.server",
+    "guide.client",
+    "guide.widget",
 )
 
 Definitions = dict[str, str]  # "Broadcaster", "Broadcaster.connect", "launch" … → code, as a canon
@@ -66,11 +55,8 @@ _lent: set[str] = set()  # all that were ever adopted, such as "ChatServer.stop"
 
 def adopt(cls: type, *names: str) -> None:
     """Give a class methods that chatkit's own has and another lesson builds; `same` knows of it."""
-    own = next(
-        getattr(import_module(f"chatkit.{module}"), cls.__name__)
-        for module in TAUGHT
-        if cls.__name__ in package_definitions(module)
-    )
+    module = home_of(cls.__name__, without_errors())
+    own = getattr(import_module(f"chatkit.{module}"), cls.__name__)
     for name in names:
         setattr(cls, name, vars(own)[name])
     update_abstractmethods(cls)  # one of them may have been missing
@@ -169,7 +155,7 @@ class Sameness:
 
     def __repr__(self) -> str:
         if self:
-            return f"✓ Your {self.name} is chatkit's, line for line."
+            return f"✓ Your {self.name} is the same code as chatkit's."
         lines = [f"✗ Your {self.name} is not yet chatkit's."]
         lost = [part for part in self.missing if part in self.lent]
         unbuilt = [part for part in self.missing if part not in self.lent]
@@ -205,12 +191,36 @@ def compare(
 
     `adopted` are methods that need no cell, `lent` those that were adopted once.
     """
-    for module in TAUGHT:
-        theirs = part_of(name, package_definitions(module))
-        if theirs:
-            given = {part: code for part, code in theirs.items() if part in adopted}
-            return Sameness(name, given | part_of(name, learned(cells)), theirs, lent)
-    raise LookupError(f"chatkit has no {name!r} to compare with.")
+    theirs = part_of(name, package_definitions(home_of(name, cells)))
+    given = {part: code for part, code in theirs.items() if part in adopted}
+    return Sameness(name, given | part_of(name, learned(cells)), theirs, lent)
+
+
+def home_of(name: str, cells: list[str]) -> str:
+    """Return the module that has a class or function of this name.
+
+    If several have, it is the one in the caption of the last cell that defines it. Raise
+    LookupError if none has.
+    """
+    homes = [module for module in modules() if name in package_definitions(module)]
+    built = [caption_of(cell) for cell in cells if part_of(name, learned([cell]))]
+    if not homes:
+        raise LookupError(f"chatkit has no {name!r} to compare with.")
+    return next((module for module in reversed(built) if module in homes), homes[0])
+
+
+@cache
+def modules() -> list[str]:
+    """Return the names of the modules that a lesson may show, the guide's first."""
+    folders = (PACKAGE / "guide", PACKAGE)
+    files = [path for folder in folders for path in sorted(folder.glob("[!_]*.py"))]
+    return [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in files]
+
+
+def caption_of(cell: str) -> str | None:
+    """Return the module in a cell's caption, such as "guide.server"; None if it has none."""
+    caption = CAPTION.match(cell.partition("\n")[0])
+    return caption["path"].replace("/", ".") if caption else None
 
 
 def part_of(name: str, known: Definitions) -> Definitions:

@@ -94,7 +94,7 @@ class Trial:
         """
         intercept.begin(self)
         self.adopt(thread := threading.Thread(target=self._run, daemon=True, name="answer"))
-        watch = Watch(thread, self._call)
+        watch = Watch(thread, self._call, self._forgotten_in_words)
         ended: Future[bool] = Future()
         collecting = gc.isenabled()
         gc.disable()  # so that all that is made meanwhile is young, and a quick look finds it
@@ -140,7 +140,8 @@ class Trial:
 
     def note_forgotten(self, coroutine: str) -> None:
         """Keep the name of a coroutine that was never awaited."""
-        self._forgotten.append(coroutine)
+        if coroutine not in self._forgotten:
+            self._forgotten.append(coroutine)
 
     def _keep(self, error: BaseException) -> None:
         """Keep an error in words, unless it comes of the end."""
@@ -277,6 +278,7 @@ class Trial:
             patience = CANCELLING if turns else 0
         join(main, patience)
         if running(main):  # perhaps it waits to receive
+            intercept.drop_forgotten()
             self._each_socket(lambda made: made.shutdown(socket.SHUT_RDWR))
             stop(lambda: main)
 

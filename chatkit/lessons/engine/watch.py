@@ -50,10 +50,15 @@ class Position:
 class Watch:
     """Looks at one thread and its loop, every TICK seconds."""
 
-    def __init__(self, thread: threading.Thread, call: Callable[[Callable[[], None]], Any]) -> None:
+    def __init__(
+        self,
+        thread: threading.Thread,
+        call: Callable[[Callable[[], None]], Any],
+        forgotten: Callable[[], list[str]],
+    ) -> None:
         self.late = False  # it had to stop because its time was over
         self.asleep = ""  # where it slept, in a sentence
-        self._thread, self._call = thread, call
+        self._thread, self._call, self._forgotten = thread, call, forgotten
         self._turn = self._slept = time.monotonic()
 
     async def reason_to_stop(self, outcome: Future[Any], limit: float) -> str:
@@ -88,6 +93,8 @@ class Watch:
 
     def _standstill(self, now: float) -> str:
         """Return why an answer has to stop whose loop stands still; nothing if it may go on."""
+        if forgotten := self._forgotten():  # a loop that calls `asyncio.sleep` never sleeps
+            return forgotten[0]
         here = Position(self._thread)
         if "sleep(" in here.line and not self.asleep:
             self._slept = now
@@ -103,10 +110,11 @@ class Watch:
             return ""
         if here.waits:
             more = "This call waits, and the event loop with it: use one that can be awaited."
-        elif "await " in here.line:
-            more = "What it awaits is ready at once each time. Does this loop ever end?"
         elif here.in_coroutine:
-            more = "Does it ever end? A loop that waits needs an `await` in it."
+            more = (
+                "Does it ever end? A loop that waits needs an `await` that really waits, such as "
+                "`await asyncio.sleep(0.1)`."
+            )
         else:
             more = "Does it ever end?"
         held_up = f"Your code still ran after {STUCK:.0f} seconds{here.words}"

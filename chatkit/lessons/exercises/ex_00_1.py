@@ -14,7 +14,7 @@ async def say_hello(client):
     await client.send("…")
 """
 HINTS = (
-    "The stub sends `…`. Put another text between its quotes, and leave the rest as it was.",
+    "The cell sends “…”. Put another text between its quotes, and leave the rest as it was.",
     'The line in the function is `await client.send("hello")`.',
 )
 SOLUTION = """
@@ -124,7 +124,7 @@ async def check(say_hello: Any) -> str:
             if len(texts) != 1 or not re.search(r"\bhello\b", texts[0], re.IGNORECASE):
                 raise NotYetError(expected, listed(texts, silence))
             heard += texts
-    return f"Ada and Grace spoke, and Lin heard {listed(heard)}, each over a real socket."
+    return f"Ada and Grace sent a message, and Lin received {listed(heard)}, over real sockets."
 
 
 async def say(say_hello: Any, speaker: Any) -> Any:

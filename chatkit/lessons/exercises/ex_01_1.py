@@ -16,7 +16,7 @@ from chatkit.lessons.engine.expect import (
 from chatkit.lessons.engine.handlers import only_sending
 from chatkit.lessons.engine.serving import Peer, clients_of
 
-TASK = "Answer each text in capitals, and add an exclamation mark: `hello` gets `HELLO!`."
+TASK = "Answer each text in capitals and with an exclamation mark: `hello` gets `HELLO!`."
 STUB = """
 class Shout(Echo):
     def on_message(self, text):
@@ -24,7 +24,7 @@ class Shout(Echo):
 """
 HINTS = (
     "A string has a method that returns it in capitals. An exclamation mark has to follow.",
-    'The line in `on_message` is `self.write_message(text.upper() + "!")`.',
+    '`text.upper()` returns the capitals, and `+ "!"` appends the mark. Send the result.',
 )
 SOLUTION = """
 class Shout(Echo):
@@ -129,38 +129,40 @@ RIGHT = {
 
 
 async def check(handler: Any) -> str:
-    """Let two clients say two texts each, in turn."""
+    """Send four texts, from two clients in turn, and compare the answers."""
     the_class(handler, "Shout", WebSocketHandler, "Echo")
     no_yield(handler.on_message, "`on_message`")
     texts = ("hello", "good morning", "Olé!", f"the door opens with {token_hex(4)}")
     with only_sending(handler) as sender:
         async with clients_of(sender, 2) as clients:
             for number, text in enumerate(texts):
-                heard = await answers(clients[number % 2], text)
-                if heard != [f"{text.upper()}!"]:
+                received = await answers_to(clients[number % 2], text)
+                if received != [f"{text.upper()}!"]:
                     again = ", the second text of this client" if number > 1 else ""
-                    came = in_words(heard) + misnamed(handler, ["open", "on_message", "on_close"])
-                    if not heard and clients[number % 2].closed.is_set():
+                    came = in_words(received) + misnamed(
+                        handler, ["open", "on_message", "on_close"]
+                    )
+                    if not received and clients[number % 2].closed.is_set():
                         who = "the server" if has_raised() else "your code"
                         came = f"{who} closed the connection"
                     raise NotYetError(f"“{text.upper()}!” in answer to “{text}”{again}", came)
     return "“HELLO!”, “GOOD MORNING!”, “OLÉ!!” and one more came back over two sockets."
 
 
-async def answers(client: Peer, text: str) -> list[str | bytes]:
-    """Say a text, and return what comes back, bytes if it is BINARY."""
-    heard: list[str | bytes] = []
-    client.connection.on_message = heard.append  # type: ignore[method-assign, assignment]
+async def answers_to(client: Peer, text: str) -> list[str | bytes]:
+    """Send a text, and return what comes back: text, or bytes from a BINARY frame."""
+    received: list[str | bytes] = []
+    client.connection.on_message = received.append  # type: ignore[method-assign, assignment]
     try:
         await client.say(text)
     except NotYetError:  # `on_message` does not end
-        if len(heard) < 2:
+        if len(received) < 2:
             raise
-    return heard
+    return received
 
 
-def in_words(heard: list[str | bytes]) -> str:
-    """Return what was heard."""
-    if any(isinstance(each, bytes) for each in heard):
-        return f"a BINARY message, {heard[0]!r}: give `write_message` the text and nothing else"
-    return listed(heard[:5]) + " …" * (len(heard) > 5)
+def in_words(received: list[str | bytes]) -> str:
+    """Return in words what was received."""
+    if any(isinstance(each, bytes) for each in received):
+        return f"a BINARY message, {received[0]!r}: give `write_message` the text and nothing else"
+    return listed(received[:5]) + " …" * (len(received) > 5)

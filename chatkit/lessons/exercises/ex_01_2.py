@@ -6,20 +6,21 @@ from typing import Any
 
 from tornado.websocket import WebSocketHandler
 
+from chatkit.guide.frames import Opcode, apply_mask
 from chatkit.lessons.engine.expect import NotYetError, expect, plain, returned, shown, the_function
 from chatkit.lessons.engine.serving import clients_of, in_time
 from chatkit.lessons.pictures import Drawing, name_of
-from chatkit.wire import Opcode, apply_mask
 
-TASK = "Correct the header's two bytes: a whole PING, masked, for any payload of up to 125 bytes."
+TASK = "Write the two bytes of the header, for any payload of up to 125 bytes."
 STUB = """
 def ping_frame(payload, mask):
-    header = bytes([0, 0])  # what belongs here?
+    header = bytes([0, 0])
     return header + mask + apply_mask(payload, mask)
 """
 HINTS = (
     "It is like the masked frame that you built by hand, but with the opcode of a ping.",
-    "The first byte is `0x80 | Opcode.PING`, the second `0x80 | len(payload)`.",
+    "In both bytes, `0x80 |` sets the first bit. The others are the opcode in the first byte, and "
+    "the payload's length in the second. The mask and the masked payload follow as in the stub.",
 )
 SOLUTION = """
 def ping_frame(payload, mask):
@@ -64,7 +65,7 @@ WRONG = {
         "0x90 | Opcode.PING",
         "0x99, means PING, final, but the three bits after the first have to be 0",
     ),
-    "no bytes": (HEADER, "[0x89, 0x80 | len(payload)]", "TypeError in line 6"),
+    "no bytes": (HEADER, "[0x89, 0x80 | len(payload)]", "TypeError in line 5"),
     "a picture": (
         "return header + mask + apply_mask(payload, mask)",
         "return byte_view(header + mask + apply_mask(payload, mask))",
@@ -73,17 +74,27 @@ WRONG = {
     "always the same mask": (
         "    return header",
         "    mask = bytes([1, 2, 3, 4])\n    return header",
-        "after the header the mask ([0-9a-f ]+), .* mixed with it; what came: 01 02 03 04",
+        "after the header the mask ([0-9a-f ]+), .* masked with it; what came: 01 02 03 04",
     ),
-    "a payload that is not mixed": (
+    "a payload that is not masked": (
         "apply_mask(payload, mask)",
         "payload",
-        "and then the payload mixed with it; what came: ([0-9a-f]{2} ){4}73 74",
+        "then the payload masked with it; what came: the payload unmasked",
+    ),
+    "a payload masked twice": (
+        "apply_mask(payload, mask)",
+        "apply_mask(apply_mask(payload, mask), mask)",
+        "what came: the payload unmasked",
+    ),
+    "the mask after the payload": (
+        "mask + apply_mask(payload, mask)",
+        "apply_mask(payload, mask) + mask",
+        "after the header the mask ([0-9a-f ]+), .* masked with it; what came: ([0-9a-f ]+)\\.",
     ),
     "no mask": ("+ mask ", "", "4 of mask and 12 of payload; what came: 14 bytes in all"),
     "a print": ("return ", "print(header)\n    ", "bytes; what came: nothing. Is a `return` miss"),
-    "text for bytes": (HEADER, '"\\x89\\x8c"', r"TypeError in line 6,.*text\.encode\(\) makes"),
-    "a misspelt name": ("Opcode", "OpCode", "NameError in line 5,.*'OpCode' is not defined"),
+    "text for bytes": (HEADER, '"\\x89\\x8c"', r"TypeError in line 5,.*text\.encode\(\) makes"),
+    "a misspelt name": ("Opcode", "OpCode", "NameError in line 4,.*'OpCode' is not defined"),
     "no mask given": ("(payload, mask):", "(payload):", "`ping_frame` is called with more values"),
     "a coroutine": ("def", "async def", "ping_frame to be a plain `def`; what came: an `async"),
 }
@@ -105,7 +116,7 @@ PAYLOADS = (b"still there?", "👋".encode(), b"", b"x" * 125)
 
 
 async def check(ping_frame: Any) -> str:
-    """Look at some pings, then send them to a server, and read its pongs."""
+    """Examine five pings, send each to a server, and compare its pong."""
     make = the_function(ping_frame, "ping_frame")
     async with clients_of(WebSocketHandler, 1) as [client]:
         connection: Any = client.connection
@@ -125,7 +136,7 @@ async def check(ping_frame: Any) -> str:
 
 
 def look_at(ping: bytes, payload: bytes, mask: bytes) -> None:
-    """Raise NotYetError, which names the first thing that is wrong, if something is."""
+    """Raise NotYetError for the first thing that is wrong with a ping."""
     size = len(payload)
     if len(ping) != 6 + size:
         expected = f"2 bytes of header, 4 of mask and {size} of payload"
@@ -141,5 +152,6 @@ def look_at(ping: bytes, payload: bytes, mask: bytes) -> None:
         but = f", but the payload has {size} bytes" if second & 0x7F != size else ""
         raise NotYetError(expected, f"your second byte, {second:#04x}, means {means}{but}")
     if ping[2:] != mask + apply_mask(payload, mask):
-        expected = f"after the header the mask {mask.hex(' ')}, and then the payload mixed with it"
-        raise NotYetError(expected, ping[2:].hex(" "))
+        expected = f"after the header the mask {mask.hex(' ')}, then the payload masked with it"
+        unmasked = ping[2:] == mask + payload
+        raise NotYetError(expected, "the payload unmasked" if unmasked else ping[2:].hex(" "))

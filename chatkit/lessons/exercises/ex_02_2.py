@@ -1,181 +1,187 @@
-"""Exercise 02-2: tell the others who comes and goes."""
+"""Exercise 02-2: a bad message gets an error, and nobody is disconnected."""
 
+from inspect import getclosurevars, isfunction
 from typing import Any
 
-from tornado.web import Application
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClientConnection
 
-from chatkit.lessons.engine.channels import Broadcaster, DeadChannel, Leaver
-from chatkit.lessons.engine.expect import NotYetError, has_raised, listed, misnamed, plain_def
-from chatkit.lessons.engine.handlers import all_hear, like_callbacks, only_sending
-from chatkit.lessons.engine.serving import Peer, peers_of
+from chatkit.guide.codecs import JSON, FrameError
+from chatkit.guide.handler import read_message
+from chatkit.lessons.engine.channels import Broadcaster
+from chatkit.lessons.engine.expect import NotYetError, listed, misnamed, shown
+from chatkit.lessons.engine.handlers import all_hear, like_callbacks
+from chatkit.lessons.engine.serving import chat_frames, clients_of
 
-TASK = (
-    "Let everyone else hear `somebody came` when a client connects, and `somebody left` when one "
-    "leaves."
-)
+TASK = "Send an error to the sender of a bad message, and keep the connection open."
 STUB = """
-class Doorbell(Callbacks):
-    def open(self):
-        self.broadcaster.connect(self)
-
-    def on_close(self):
-        self.broadcaster.disconnect(self)
+class Polite(Trusting):
+    def on_message(self, text):
+        message = read_message(JSON.read(text))
+        self.broadcaster.notify_clients(message)
 """
 HINTS = (
-    "Both are broadcasts. In the first, `but` leaves out the newcomer.",
-    'In `open`, add `self.broadcaster.notify_clients("somebody came", but=self)`. '
-    'In `on_close`, below the line there, add `self.broadcaster.notify_clients("somebody left")`.',
+    "Both `JSON.read` and `read_message` may raise FrameError. Put these calls into a `try:`. "
+    "`self.send` sends to this client alone, and `str(error)` is an error's text.",
+    "Keep the two lines as they were, in a `try:`. Below them write `except FrameError as error:`, "
+    'and in it only `self.send({"error": "bad_message", "detail": str(error)})`.',
 )
 SOLUTION = """
-class Doorbell(Callbacks):
-    def open(self):
-        self.broadcaster.connect(self)
-        self.broadcaster.notify_clients("somebody came", but=self)
-
-    def on_close(self):
-        self.broadcaster.disconnect(self)
-        self.broadcaster.notify_clients("somebody left")
+class Polite(Trusting):
+    def on_message(self, text):
+        try:
+            message = read_message(JSON.read(text))
+            self.broadcaster.notify_clients(message)
+        except FrameError as error:
+            self.send({"error": "bad_message", "detail": str(error)})
 """
-CAME = 'self.broadcaster.notify_clients("somebody came", but=self)'
-LEFT = 'self.broadcaster.notify_clients("somebody left")'
+READ = "message = read_message(JSON.read(text))"
+ERROR = 'self.send({"error": "bad_message", "detail": str(error)})'
+CLIENT = """
+from tornado.websocket import WebSocketClientConnection
+
+bob = object.__new__(WebSocketClientConnection)
+bob.protocol = None
+
+"""
 WRONG = {
-    "the newcomer, too": (", but=self", "", "newcomer to hear nothing; what came: “somebody came”"),
-    "to the newcomer alone": (
-        CAME,
-        'self.send("somebody came")',
-        "came: nothing, but the newcomer heard it: a handler's `send` reaches only its own client",
+    "an error for everyone": (
+        "self.send",
+        "self.broadcaster.notify_clients",
+        "others to receive nothing after `hello`; what came: “{[^“]*”, at each of the two others",
     ),
-    "to the one who left": (
-        LEFT,
-        'self.send("somebody left")',
-        "came: nothing, but it was sent to the one who left: .* reaches only its own client",
+    "an error for one more": (
+        ERROR,
+        f"{ERROR}\n            others = self.broadcaster.channels - {{self}}\n"
+        "            self.broadcaster.notify(others.pop(), str(error))",
+        "others to receive nothing after `hello`; what came: “[^“]*”, at one of the two others",
     ),
-    "always the same text": (
-        "somebody left",
-        "somebody came",
-        "others to hear “somebody left” once; what came: “somebody came”",
+    "an error without a name": (
+        "FrameError as error",
+        "FrameError",
+        "'error' is not defined. Write `except FrameError as error:`",
     ),
-    "no text when somebody leaves": (LEFT, "", "“somebody left” once; what came: nothing"),
-    "a print": (LEFT, 'print("somebody left")', "came: nothing.*code printed: somebody left"),
-    "a returned text": (CAME, 'return "somebody came"', "`open` to return nothing, because"),
-    "a misspelt method": ("on_close", "on_closed", "did you mean `on_close`"),
-    "the newcomer not in the set": (
-        "self.broadcaster.connect(self)",
-        "",
-        "be in broadcaster.channels; .* is `self.broadcaster.connect.self.` missing in `open`",
+    "a client of a cell": (
+        CLIENT + SOLUTION.replace("self.send", "bob.send"),
+        "`self`, the handler of the sender; what came: `bob`, a client",
     ),
-    "the one who left still in the set": (
-        f"self.broadcaster.disconnect(self)\n        {LEFT}",
-        LEFT.replace(")", ", but=self)"),
-        "who left .*; what came: it is still there: is `self.broadcaster.disconnect.self.` missing",
+    "a method of the broadcaster": (
+        "self.send",
+        "self.notify",
+        r"`self.send\(message\)` sends to this client alone",
     ),
-    "a loop over the live set": (
-        LEFT,
-        'for channel in self.broadcaster.channels:\n            channel.send("somebody left")',
-        "although another channel leaves meanwhile; .*RuntimeError in line 11,.*loop over a copy",
+    "silence": (ERROR, "pass", "an error for .*; what came: nothing"),
+    "a print": (ERROR, "print(error)", "an error for .*; what came: nothing.*printed: This is not"),
+    "text in place of an object": (ERROR, "self.send(str(error))", "what came: .This is not JSON"),
+    "another error": (
+        '"bad_message"',
+        '"oops"',
+        "what came: {'error': 'oops'.*the detail is right, but `error` should be “bad_message”",
     ),
-    "a loop that a dead channel ends": (
-        CAME,
-        "for channel in tuple(self.broadcaster.channels - {self}):\n"
-        '            channel.send("somebody came")',
-        "although another channel is dead; .*ConnectionError in line 8",
+    "another key": ('"detail"', '"details"', "the key of the text should be `detail`"),
+    "always the same detail": (
+        "str(error)",
+        '"This is not JSON: Expecting value: line 1 column 1 (char 0)."',
+        "with the detail “Send an .*; what came: .*This is not JSON",
     ),
-    "for three people only": (
-        CAME,
-        f"if len(self.broadcaster.channels) < 4:\n            {CAME}",
-        "others to hear “somebody came” once; what came: nothing",
+    "no detail": (', "detail": str(error)', "", "what came: {'error': 'bad_message'}"),
+    "the error itself": ("str(error)", "error", "TypeError in line .*not JSON serializable"),
+    "the sender gets a good message twice": (
+        "notify_clients(message)",
+        "notify_clients(message)\n            self.send(message)",
+        "everyone to receive “.*” once after that; what came: .* at one, .* at another",
     ),
-    "what they say gets lost": (
-        LEFT,
-        f"{LEFT}\n\n    def on_message(self, text):\n        pass",
-        "everyone to hear “anybody there.” once, .*; what came: nothing",
+    "nothing validated": (READ, "message = JSON.read(text)", "what came: {'event': 'closed'}"),
+    "not read as JSON": (
+        READ,
+        "message = read_message(text)",
+        "the detail “This is not JSON.*what came: .*Send an object like",
     ),
-    "the other parent": ("Callbacks", "WebSocketHandler", "without the methods of Callbacks"),
-    "no quotes": ('"somebody came"', "somebody_came", "NameError in line 7.*it needs quotes"),
-    "a coroutine": ("def on_close", "async def on_close", "a plain `def on_close`: it is called"),
-    "two arguments": (CAME, 'self.send("somebody", "came")', r"TypeError[^?]* were given\.$"),
-    "no self": ("def open(self)", "def open()", "`open` is called with more values"),
+    "the frame as it came": (
+        "notify_clients(message)",
+        "notify_clients(text)",
+        r"everyone to receive “{.*}” once after that; what came: “\"{",
+    ),
+    "closed after the error": (ERROR, f"{ERROR}\n            self.close()", "to stay open"),
+    "JSON inside JSON": (
+        ERROR,
+        'self.send(JSON.write({"error": "bad_message", "detail": str(error)}))',
+        "that is text: `self.send` writes the JSON",
+    ),
+    "a misspelt call": ("self.send", "self.sent", "Did you mean `send`"),
+    "a misspelt method": ("on_message", "on_messages", "did you mean `on_message`"),
+    "no parameter for the text": ("self, text", "self", "`on_message` is called with more values"),
+    "the other parent": (
+        "Trusting",
+        "WebSocketHandler",
+        r"`class Polite\(Trusting\):`; what came: a class without the methods of Trusting",
+    ),
 }
 RIGHT = {
-    "before connecting and before disconnecting": (
-        "class Doorbell(Callbacks):\n    def open(self):\n"
-        '        self.broadcaster.notify_clients("somebody came")\n'
-        "        self.broadcaster.connect(self)\n\n    def on_close(self):\n"
-        '        self.broadcaster.notify_clients("somebody left")\n'
-        "        self.broadcaster.disconnect(self)",
+    "any ValueError": ("FrameError", "ValueError"),
+    "an else": (
+        "            self.broadcaster.notify_clients(message)\n"
+        "        except FrameError as error:\n"
+        f"            {ERROR}",
+        f"        except FrameError as error:\n            {ERROR}\n        else:\n"
+        "            self.broadcaster.notify_clients(message)",
     ),
-    "a method and super": (
-        "class Doorbell(Callbacks):\n    def open(self):\n        super().open()\n"
-        '        self.ring("came")\n\n    def on_close(self):\n'
-        '        super().on_close()\n        self.ring("left")\n\n    def ring(self, what):\n'
-        "        others = self.broadcaster.channels - {self}\n"
-        '        self.broadcaster.notify(others, f"somebody {what}")',
+    "a return": (
+        f"            {READ}\n            self.broadcaster.notify_clients(message)\n"
+        f"        except FrameError as error:\n            {ERROR}",
+        f"            {READ}\n        except FrameError as error:\n"
+        f"            return {ERROR}\n        self.broadcaster.notify_clients(message)",
     ),
-    "a coroutine": ("def open", "async def open"),
+    "written without send": ("self.send(", "self.write_message("),
+    "sent by the broadcaster": ("self.send(", "self.broadcaster.notify(self, "),
+    "more in the error": ('"error"', '"yours": text, "error"'),
 }
-CALLBACKS = ("open", "on_message", "on_close")
-OWN = "a handler's `send` reaches only its own client"
-COMERS = (
-    *[(None, "")] * 5,
-    (Leaver, ", although another channel leaves meanwhile"),
-    (DeadChannel, ", although another channel is dead"),
-)
-LEAVERS = ((1, *COMERS[0]), (0, *COMERS[0]), (2, *COMERS[-2]), (0, *COMERS[-1]))
+BAD = ("hello", '{"event": "closed"}', r'{"message": "half an emoji: \ud83d"}')
+HI, HELLO = ('{"message":"hi"}', '{"message":"hello"}')
 
 
 async def check(handler: Any) -> str:
-    """Let seven clients come, one speak, and four leave."""
-    like_callbacks(handler, "Doorbell")
-    plain_def(handler, "on_close")
-    room, here = Broadcaster(), dict[Peer, Any]()
-    with only_sending(handler) as sender:
-        async with peers_of(Application([("/ws", sender, {"broadcaster": room})])) as join:
-            for other, although in COMERS:
-                if other:
-                    other(room)
-                known = set(room.channels)
-                newcomer = await join()
-                own = await newcomer.news()
-                remark = f", but the newcomer heard it: {OWN}" if own else ""
-                remark = remark or misnamed(handler, CALLBACKS)
-                expected = f"the others to hear “somebody came” once{although}"
-                await all_hear(here, "somebody came", expected, remark)
-                if here and own:
-                    raise NotYetError("the newcomer to hear nothing", listed(own))
-                if len(new := set(room.channels) - known) != 1:
-                    why = ": is `self.broadcaster.connect(self)` missing in `open`?"
-                    came = "it is not" + why * (not has_raised())
-                    raise NotYetError("the newcomer to be in broadcaster.channels", came)
-                here[newcomer] = new.pop()
-            await newcomer.say("anybody there?")
-            expected = "everyone to hear “anybody there?” once, as with Callbacks"
-            await all_hear(here, "anybody there?", expected)
-            for place, other, although in LEAVERS:
-                if other:
-                    other(room)
-                channel = here.pop(leaver := list(here)[place])
-                missed = note_missed(channel)
-                leaver.connection.close()
-                await leaver.closed.wait()
-                remark = f", but it was sent to the one who left: {OWN}" if missed else ""
-                remark = remark or misnamed(handler, CALLBACKS)
-                expected = f"the others to hear “somebody left” once{although}"
-                await all_hear(here, "somebody left", expected, remark)
-                if channel in room.channels:
-                    expected = "the one who left not to be in broadcaster.channels"
-                    came = "is `self.broadcaster.disconnect(self)` missing in `on_close`?"
-                    raise NotYetError(expected, f"it is still there: {came}")
-    return "seven came and four left, and each time only the others heard it."
+    """Let each of three clients send a bad message, then a good one."""
+    like_callbacks(handler, "Polite", "Trusting")
+    no_client(handler.on_message)
+    async with clients_of(handler, 3, broadcaster=Broadcaster()) as clients:
+        for sender, bad, good in zip(clients, BAD, (HI, HELLO, HI), strict=True):
+            await sender.say(bad)
+            await refused(bad, await chat_frames(sender), misnamed(handler, ["on_message"]))
+            others = [client for client in clients if client is not sender]
+            if heard := [texts for other in others if (texts := await other.news())]:
+                where = "each" if heard == [heard[0]] * len(others) else "one"
+                came = f"{listed(heard[0])}, at {where} of the two others"
+                raise NotYetError(f"the others to receive nothing after `{bad}`", came)
+            if sender.closed.is_set():
+                raise NotYetError(f"the connection to stay open after `{bad}`", "it was closed")
+            await sender.say(good)
+            await all_hear(clients, good, f"everyone to receive “{good}” once after that")
+    return "three bad messages, three errors, and everybody is still connected."
 
 
-def note_missed(channel: Any) -> list[str]:
-    """Return a list that gets what is sent to a channel from now on, although it is closed."""
-    missed: list[str] = []
+def no_client(on_message: Any) -> None:
+    """Raise NotYetError if `on_message` uses a client that a cell of the lesson connected."""
+    used = getclosurevars(on_message).globals if isfunction(on_message) else {}
+    for name, value in used.items():
+        if isinstance(value, WebSocketClientConnection):
+            raise NotYetError("`self`, the handler of the sender", f"`{name}`, a client")
 
-    def write_message(text: str, binary: bool = False) -> None:
-        missed.append(text)
-        raise WebSocketClosedError
 
-    channel.write_message = write_message
-    return missed
+async def refused(bad: str, frames: list[Any], remark: str) -> None:
+    """Raise NotYetError unless these are just one error, which says why a message is bad."""
+    try:
+        read_message(JSON.read(bad))
+    except FrameError as error:
+        detail = str(error)
+    match frames:
+        case [{"error": "bad_message", "detail": str(told)}] if told == detail:
+            return
+        case [{"error": str(), "detail": str(told)}] if told == detail:
+            remark = ": the detail is right, but `error` should be “bad_message”"
+        case [{"error": "bad_message", **others}] if detail in others.values():
+            remark = ": the key of the text should be `detail`"
+        case [str(text)] if text.startswith("{"):
+            remark = ": that is text: `self.send` writes the JSON itself"
+    came = ", ".join(map(shown, frames)) or "nothing"
+    expected = f"an error for the sender of `{bad}`, with the detail “{detail}”"
+    raise NotYetError(expected, came + remark)

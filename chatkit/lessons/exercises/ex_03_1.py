@@ -1,121 +1,151 @@
-"""Exercise 03-1: a server that speaks Transit unless a client asks for JSON."""
+"""Exercise 03-1: a page that says how many people are here."""
 
-from collections.abc import Callable
-from inspect import iscoroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
-from chatkit.client import socket_url
-from chatkit.codecs import JSON, TRANSIT
-from chatkit.lessons.engine.expect import NotYetError, plain, returned, the_function
-from chatkit.lessons.engine.serving import Peer
-from chatkit.messages import ChatkitError
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.simple_httpclient import HTTPStreamClosedError
+from tornado.web import Application
+from tornado.websocket import WebSocketError
 
-TASK = "Make the server speak Transit with clients that don't ask for a codec."
-STUB = """
-def server_for_the_guide():
-    return ChatServer(port=0, codec="json")
-"""
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.lessons.engine.expect import NotYetError, has_raised, returned, the_function
+from chatkit.lessons.engine.serving import Peer, in_time, served
+
+TASK = "Add a page at /hello that says `2 here` if two people are connected."
+STUB = '''
+class Hello(RequestHandler):
+    def initialize(self, broadcaster):
+        self.broadcaster = broadcaster
+
+    def get(self):
+        """Your code here."""
+
+
+def hello_app(broadcaster):
+    shared = {"broadcaster": broadcaster}
+    return Application([(r"/ws", ChatHandler, shared)])
+'''
 HINTS = (
-    "The server looks the codec up by its name. It knows two names: ask for one that it does not "
-    "know, and the error lists them.",
-    'Write codec="transit", in lower case and in quotes.',
+    "Two lines change. The list gets a second route, shaped like the first. And `get` calls "
+    "self.write(…) with the length of self.broadcaster.channels in a text.",
+    "A route has three parts: the path (a slash, then hello), the class, and `shared`, which its "
+    '`initialize` gets. The text is an f-string: f"{…} here", with len(…) in its braces.',
 )
 SOLUTION = """
-def server_for_the_guide():
-    return ChatServer(port=0, codec="transit")
+class Hello(RequestHandler):
+    def initialize(self, broadcaster):
+        self.broadcaster = broadcaster
+
+    def get(self):
+        self.write(f"{len(self.broadcaster.channels)} here")
+
+
+def hello_app(broadcaster):
+    shared = {"broadcaster": broadcaster}
+    return Application([(r"/ws", ChatHandler, shared), (r"/hello", Hello, shared)])
 """
+WRITE = 'self.write(f"{len(self.broadcaster.channels)} here")'
+ROUTE = '(r"/hello", Hello, shared)'
+WS = '(r"/ws", ChatHandler, shared), '
 WRONG = {
-    "a capital": ('"transit"', '"Transit"', "raised ChatkitError in line 4.*no codec 'Transit'"),
-    "the subprotocol": ('"transit"', '"chatkit.transit+json"', "choose one of json, transit"),
-    "no quotes": ('"transit"', "transit", "raised NameError.*it needs quotes"),
-    "no codec": (
-        ', codec="transit"',
-        "",
-        "Transit; what came: an error.*the server took the Transit for JSON",
+    "hard-coded": (WRITE, 'self.write("0 here")', "“1 here” with 1 connected; what came: “0 here”"),
+    "a print": (
+        WRITE,
+        'print(len(self.broadcaster.channels), "here")',
+        "an empty page.*printed: 0 here",
     ),
-    "no return": ("return ", "", "a ChatServer that is not started.*Is a `return` missing"),
-    "an async def": ("def server", "async def server", "a plain `def`; what came: an `async def`"),
-    "started": (
-        '"transit")',
-        '"transit").start()',
-        "not started yet; what came: a coroutine: leave `.start\\(\\)` out",
+    "a return": (
+        WRITE,
+        'return f"{len(self.broadcaster.channels)} here"',
+        "came: error 500: does `get` return the text instead of writing it",
     ),
-    "launched": (
-        "ChatServer",
-        "launch",
-        "not started yet; what came: one that runs already",
+    "no len()": (
+        "len(self.broadcaster.channels)",
+        "self.broadcaster.channels",
+        r"“0 here” with 0 connected; what came: “set\(\) here”",
     ),
-    "the class": (
-        'ChatServer(port=0, codec="transit")',
-        "ChatServer",
-        "the class ChatServer: are `\\(\\)` missing",
+    "the number alone": (
+        WRITE,
+        "self.write(str(len(self.broadcaster.channels)))",
+        "“0 here” with 0 connected; what came: “0”",
     ),
-    "text": ('ChatServer(port=0, codec="transit")', '"transit"', "what came: a str, 'transit'"),
-    "a parameter": ("guide()", "guide(codec)", "is called with fewer values than its `def` asks"),
-    "the codec as the second value": (
-        'port=0, codec="transit"',
-        '0, "transit"',
-        "the second value of ChatServer is its host: write codec=",
+    "no route": (", " + ROUTE, "", "a page at /hello; what came: 404: no route leads there"),
+    "the path without a slash": ('r"/hello"', 'r"hello"', "404: no route leads there"),
+    "every path": (f"{WS}{ROUTE}", f'(r"/.*", Hello, shared), {WS[:-2]}', "the chat at /ws to"),
+    "no route to the chat": (WS, "", "the chat at /ws to work as before; what came: 404"),
+    "nothing for initialize": ("Hello, shared", "Hello", "missing 1.*'broadcaster'.*third part"),
+    "no comma between the routes": (
+        f"return Application([{WS}{ROUTE}])",
+        f"chat = {WS[:-2]}\n    return Application([chat {ROUTE}])",
+        "'tuple' object is not callable.*perhaps a comma is missing",
     ),
-    "called too early": (
-        "server_for_the_guide = ChatServer(port=0, codec='transit')",
-        "Expected the function server_for_the_guide; what came: a ChatServer",
+    "other people": (
+        "Hello, shared",
+        'Hello, {"broadcaster": type(broadcaster)()}',
+        "“1 here” with 1 connected; what came: “0 here”",
     ),
+    "no return of the app": ("return App", "App", "the application that hello_app returns; what"),
+    "no self": ("def get(self)", "def get()", "more values than its `def` accepts.*`self`"),
+    "no self.broadcaster": ("(self.broadcaster.", "(broadcaster.", "Did you mean `self.broadc"),
 }
 RIGHT = {
-    "by position": ('port=0, codec="transit"', '0, HOST, "transit"'),
-    "a lambda": ("server_for_the_guide = lambda: ChatServer(0, codec='transit')",),
-    "with options": ('"transit")', '"transit", rate=None)'),
+    "a coroutine": ("def get", "async def get"),
+    "a handler made in the function": (
+        """
+def hello_app(broadcaster):
+    class Hello(RequestHandler):
+        def get(self):
+            self.finish(b"%d here\\n" % len(broadcaster.channels))
+
+    routes = [("/hello", Hello), ("/ws", ChatHandler, {"broadcaster": broadcaster})]
+    return Application(routes)
+""",
+    ),
+    "a route that is added": (
+        f"return Application([{WS}{ROUTE}])",
+        f'app = make_app(broadcaster)\n    app.add_handlers(".*", [{ROUTE}])\n    return app',
+    ),
 }
 
 
 async def check(make: Any) -> str:
-    """Let a client that asks for no codec speak Transit, and one that asks for JSON listen."""
-    server = the_server(made_by(the_function(make, "server_for_the_guide")))
-    await server.start()
+    """Ask for /hello with nobody connected, with one client, and with three."""
+    app = the_function(make, "hello_app")(Broadcaster())
+    if not isinstance(app, Application):
+        raise NotYetError("the application that hello_app returns", returned(app))
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(served(app))
+        for coming, here in (0, 0), (1, 1), (2, 3):
+            for _ in range(coming):
+                stack.callback((await join(url)).connection.close)
+            said = await in_time(ask(url), "an answer at /hello")
+            if said != f"{here} here":
+                came = f"“{said}”" if said else "an empty page"
+                raise NotYetError(f"“{here} here” with {here} connected", came)
+    return "the page said “0 here”, then one client connected, then two more: “3 here”."
+
+
+async def join(url: str) -> Peer:
+    """Return a new client of the chat; NotYetError if there is no chat."""
     try:
-        guide = await Peer.to(socket_url(server.url))
-        modern = await Peer.to(socket_url(server.url), JSON.subprotocol)
-        for text in ("hello", "~ good morning"):
-            expected = f"the message “{text}” in Transit"
-            await guide.say(TRANSIT.encode({"message": text}).decode())
-            frame = await guide.next_frame(expected)
-            if isinstance(frame, dict):
-                came = f"an error: the server took the Transit for JSON. {frame.get('detail')}"
-                raise NotYetError(expected, came)
-            heard: dict[str, Any] = {}
-            while heard.get("message") != text:  # first come events
-                heard = await modern.next_frame(f"the message “{text}” in JSON")
-    finally:
-        await server.stop()
-    return (
-        'a client that asked for no codec received ["^ ","~:message","hello", …, which is '
-        'Transit; one that asked for JSON received {"message":"hello", …'
-    )
+        return await Peer.to(f"{url.replace('http', 'ws', 1)}ws")
+    except HTTPClientError as error:
+        came = f"{error.code}, because no WebSocket is there"
+    except WebSocketError:
+        came = "an ordinary page"
+    raise NotYetError("the chat at /ws to work as before", came)
 
 
-def made_by(make: Callable[..., Any]) -> Any:
-    """Return what the function returns; NotYetError if it gives the codec in place of the host."""
+async def ask(url: str) -> str:
+    """Return what the page at /hello says; NotYetError if there is none."""
     try:
-        return make()
-    except ChatkitError as error:
-        if "reach transit" not in str(error):
-            raise
-        came = "the second value of ChatServer is its host: write codec="
-        raise NotYetError("the codec to be “transit”", came) from None
-
-
-def the_server(server: Any) -> Any:
-    """Return what the function returned, if it is a server that can be started."""
-    expected = "a ChatServer that is not started yet"
-    if iscoroutine(server) and server.__name__ == "start":
-        server.close()
-        raise NotYetError(expected, "a coroutine: leave `.start()` out")
-    server = plain(server, "server_for_the_guide")
-    if isinstance(server, type) or not hasattr(server, "stop"):
-        raise NotYetError(expected, returned(server))
-    if hasattr(server, "thread"):
-        server.stop()
-    if hasattr(server, "thread") or server.running:
-        raise NotYetError(expected, "one that runs already")
-    return server
+        answer = await AsyncHTTPClient().fetch(f"{url}hello", raise_error=False)
+    except HTTPStreamClosedError:  # Tornado does so if it can't even make the handler
+        raise NotYetError("a page at /hello", "no answer") from None
+    if answer.code == 200:
+        return answer.body.decode().strip()
+    came = "404: no route leads there" if answer.code == 404 else f"error {answer.code}"
+    if answer.code == 500 and not has_raised():
+        came += ": does `get` return the text instead of writing it?"
+    raise NotYetError("a page at /hello", came)

@@ -1,208 +1,166 @@
-"""Exercise 03-2: a page that says how many people are here."""
+"""Exercise 03-2: a stop that says goodbye to every client."""
 
-from collections.abc import Callable
+import asyncio
+import socket
 from contextlib import suppress
 from typing import Any
 
-from tornado.httpclient import AsyncHTTPClient
-from tornado.routing import HostMatches
-from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.web import Application
+from tornado.websocket import WebSocketHandler
 
-from chatkit.client import socket_url
-from chatkit.lessons.engine.expect import NotYetError, an, has_raised, returned, the_function
-from chatkit.lessons.engine.serving import Peer, served
-from chatkit.room import Rooms
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.handler import ChatHandler
+from chatkit.lessons.engine.expect import NotYetError, awaited, the_function
+from chatkit.lessons.engine.serving import Peer, in_time, soon
+from chatkit.lessons.serving import serve
 
-TASK = (
-    "Add a page at /hello that says how many people are in the rooms, such as `2 here`; "
-    "rooms.visitors is a list of them all."
-)
-STUB = '''
-class Hello(RequestHandler):
-    def initialize(self, rooms):
-        self.rooms = rooms
+GOING_AWAY = 1001  # close code
 
-    def get(self):
-        """Your code here."""
-
-
-def app_with_hello(rooms):
-    app = make_app(rooms)
-    app.add_handlers(".*", [])  # your route; ".*": under any host name
-    return app
-'''
+TASK = "Let `stop` also close every client's connection with code 1001."
+STUB = """
+async def stop(http, broadcaster):
+    http.stop()
+    await http.close_all_connections()
+"""
 HINTS = (
-    "The list takes a route, as in make_app: a path, a handler and what its initialize gets. "
-    "`get` answers with self.write; len(…) says how long a list is.",
-    'The route is (r"/hello", Hello, {"rooms": rooms}), and the answer is '
-    'self.write(f"{len(self.rooms.visitors)} here").',
+    "Loop over the channels in broadcaster.channels, and close each with its own `close`, which "
+    "takes the code as a number.",
+    "Loop over a snapshot, such as tuple(broadcaster.channels), before the last line. `close` is "
+    "a plain function, so without `await`; give it 1001, and a reason if you like.",
 )
 SOLUTION = """
-class Hello(RequestHandler):
-    def initialize(self, rooms):
-        self.rooms = rooms
-
-    def get(self):
-        self.write(f"{len(self.rooms.visitors)} here")
-
-
-def app_with_hello(rooms):
-    app = make_app(rooms)
-    app.add_handlers(".*", [(r"/hello", Hello, {"rooms": rooms})])
-    return app
+async def stop(http, broadcaster):
+    http.stop()
+    for channel in tuple(broadcaster.channels):
+        channel.close(1001, "the server is stopping")
+    await http.close_all_connections()
 """
-WRITE = 'self.write(f"{len(self.rooms.visitors)} here")'
-ROUTE = '(r"/hello", Hello, {"rooms": rooms})'
+CLOSE = 'channel.close(1001, "the server is stopping")'
+LOOP = f"    for channel in tuple(broadcaster.channels):\n        {CLOSE}\n"
 WRONG = {
-    "hard-coded": (WRITE, 'self.write("2 here")', "“0 here” while nobody.*came: “2 here”"),
+    "no code": (CLOSE, "channel.close()", "code 1001.*came: a close without a code"),
+    "another code": ("1001", "1000", "code 1001 at each of 2 clients; what came: code 1000"),
+    "a text for a code": ("1001", '"1001"', "raised error in line 6, .*not an integer"),
+    "one client alone": (
+        "tuple(broadcaster.channels)",
+        "tuple(broadcaster.channels)[:1]",
+        "each of 2 clients; what came: 1 of the 2 connections stayed open",
+    ),
+    "two clients": (
+        "tuple(broadcaster.channels)",
+        "tuple(broadcaster.channels)[:2]",
+        "each of 5 clients; what came: 3 of the 5 connections stayed open",
+    ),
+    "a message": (
+        CLOSE,
+        'channel.send({"message": "the server is stopping"})',
+        "came: 2 of the 2 connections stayed open",
+    ),
     "a print": (
-        WRITE,
-        "print(len(self.rooms.visitors), 'here')",
-        "came: an empty.*printed: 0 here",
+        CLOSE,
+        'print("closing", 1001)',
+        "stayed open.*Your code printed: closing 1001",
     ),
-    "a return": (
-        WRITE,
-        'return f"{len(self.rooms.visitors)} here"',
-        "came: error 500: does `get` return something instead of writing it",
+    "it only forgets them": (LOOP, "    broadcaster.channels.clear()\n", "connections stayed open"),
+    "it still listens": ("    http.stop()\n", "", "the port is still open: keep http.stop"),
+    "close awaited": ("channel.close", "await channel.close", "raised TypeError in line"),
+    "a plain def": (
+        "def stop(http, broadcaster):\n    http.stop()",
+        "Expected stop to be an `async def`; what came: a plain `def`",
     ),
-    "the rooms": ("visitors", "open", "“3 here” with one person in one room and two in another"),
-    "no len()": ("len(self.rooms.visitors)", "self.rooms.visitors", "came: “\\[\\] here”"),
-    "no route": (ROUTE, "", "an answer at /hello; what came: 404, no route leads there"),
-    "the path without a slash": ('r"/hello"', '"hello"', "yours, “hello”, has no “/” at its start"),
-    "another path": (
-        '"/hello"',
-        '"/hello/"',
-        "404, no route leads there: yours leads to “/hello/”",
+    "no await": ("await http", "http", "`HTTPServer.close_all_connections`, and nobody awaited"),
+    "a wait that does not end": (
+        LOOP,
+        "    while broadcaster.channels:\n        await asyncio.sleep(0.01)\n",
+        "`stop` to finish; what came: it still waits",
     ),
-    "the path in place of the host": ('".*"', '"/hello"', "names a host, and not a path"),
-    "every path": (
-        '"/hello"',
-        '"/.*"',
-        "/healthz to stay as it was; what came: “0 here”: your route leads there",
+    "a misspelt method": ("channel.close", "channel.closed", "raised TypeError in line"),
+    "another server": (
+        "server = None\n\n\nasync def stop(http, broadcaster):\n    await server.stop()",
+        "only what it is given, `http` and `broadcaster`; what came: it also uses `server`",
     ),
-    "no rooms for initialize": (
-        ', {"rooms": rooms}',
-        "",
-        "the route has no third part, so `initialize` gets nothing",
-    ),
-    "rooms in a set": ('{"rooms": rooms}', "{rooms}", "the third part of the route is a set"),
-    "an object": ("Hello, {", "Hello(rooms), {", "the class Hello in the route; what came: an obj"),
-    "other rooms": ('{"rooms": rooms})', '{"rooms": Rooms()})', "“1 here”.*came: “0 here”"),
-    "an app of its own": ("make_app(rooms)", "Application([])", "at /healthz.*came: 404"),
-    "no return of the app": ("    return app", "    app", "came: nothing: end with `return app`"),
-    "what add_handlers returns": (
-        f'    app.add_handlers(".*", [{ROUTE}])\n    return app',
-        f'    return app.add_handlers(".*", [{ROUTE}])',
-        "nothing: end with `return app` \\(add_handlers itself returns nothing\\)",
-    ),
-    "no list": (f"[{ROUTE}]", ROUTE, "each in round brackets; what came: something else"),
-    "no round brackets": (ROUTE, ROUTE[1:-1], "a list of routes, each in round brackets"),
-    "no self": ("def get(self)", "def get()", "more values than its `def` accepts.*`self`"),
-    "no self.rooms": ("(self.rooms.", "(rooms.", "raised NameError.*Did you mean `self.rooms`"),
 }
 RIGHT = {
-    "a coroutine": ("def get", "async def get"),
-    "a sum over the rooms": (
-        "len(self.rooms.visitors)",
-        "sum(room.count for room in self.rooms.open.values())",
-    ),
-    "a handler made in the function": (
+    "as in Server": (
         """
-def app_with_hello(rooms):
-    class Hello(RequestHandler):
-        def get(self):
-            self.write(b"%d here" % len(rooms.visitors))
-
-    app = make_app(rooms)
-    app.add_handlers(".*", [("/hello", Hello)])
-    return app
+async def stop(http, broadcaster):
+    http.stop()
+    channels = list(broadcaster.channels)
+    for channel in channels:
+        channel.close(1001, "the server is stopping")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            for channel in channels:
+                await channel.closed.wait()
+    await http.close_all_connections()
 """,
     ),
-    "finish": (WRITE, 'self.finish(str(len(self.rooms.visitors)) + " here\\n")'),
+    "only the notebook's own handlers": (
+        """
+from chatkit.guide import handler
+
+
+class ChatHandler(handler.ChatHandler):
+    pass
+
+
+async def stop(http, broadcaster):
+    http.stop()
+    for channel in [each for each in broadcaster.channels if isinstance(each, ChatHandler)]:
+        channel.close(1001)
+    await http.close_all_connections()
+""",
+    ),
+    "it waits for the clients": (
+        "    await http.close",
+        "    await asyncio.wait_for(channel.closed.wait(), 5)\n    await http.close",
+    ),
+    "a code by name": (CLOSE, "channel.close(code=1001)"),
+    "goodbye first": (
+        "async def stop(http, broadcaster):\n    while broadcaster.channels:\n"
+        "        broadcaster.channels.pop().close(1001)\n    http.stop()",
+    ),
 }
 
 
-async def check(make: Any) -> str:
-    """Ask for /hello with nobody here, with one person, and with two more in another room."""
-    app = made_by(the_function(make, "app_with_hello"))
-    peers: list[Peer] = []
-    async with served(app) as url:
-        if "connections" not in (health := await ask(app, url, "healthz")):
-            raise NotYetError("/healthz to stay as it was", f"“{health}”: your route leads there")
-        for joining, here in (
-            ((), "“0 here” while nobody is here"),
-            (("lobby",), "“1 here” with one person in a room"),
-            (("park", "park"), "“3 here” with one person in one room and two in another"),
-        ):
-            peers += [await Peer.to(socket_url(url, room=room)) for room in joining]
-            said = await ask(app, url, "hello")
-            if said != here[1:7]:
-                raise NotYetError(here, f"“{said}”" if said else "an empty page")
-    return "the page said “0 here”, then one person came, then two more, and it said “3 here”."
+async def check(stop: Any) -> str:
+    """Stop a server with two clients, and one with five."""
+    the_function(stop, "stop")
+    if "server" in getattr(getattr(stop, "__code__", None), "co_names", ()):
+        came = "it also uses `server`, which may be another one"
+        raise NotYetError("`stop` to use only what it is given, `http` and `broadcaster`", came)
+    for count in 2, 5:
+        await stop_with(stop, count)
+    return "two clients received 1001, going away, then five at another server."
 
 
-def made_by(make: Callable[[Rooms], Any]) -> Application:
-    """Return the app that the function makes; NotYetError says what is wrong with it."""
+async def stop_with(stop: Any, count: int) -> None:
+    """Stop a server with this many clients, and see what each receives."""
+    shared = {"broadcaster": (broadcaster := Broadcaster())}
+    http, port = serve(Application([("/ws", handler_of(stop), shared)]))
+    clients = [await Peer.to(f"ws://127.0.0.1:{port}/ws") for _ in range(count)]
     try:
-        app = make(Rooms())
-    except AttributeError as error:  # Tornado takes a text in the list for a rule
-        if not isinstance(error.obj, str) or error.name != "name":
-            raise
-        expected = "a list of routes, each in round brackets"
-        raise NotYetError(expected, "something else in [], or no []") from None
-    except TypeError as error:
-        if "RequestHandler.__init__" not in str(error):
-            raise
-        came = "an object of it: leave its `()` out"
-        raise NotYetError("the class Hello in the route", came) from None
-    if not isinstance(app, Application):
-        nothing = "nothing: end with `return app` (add_handlers itself returns nothing)"
-        raise NotYetError("the app that your function returns", returned(app, nothing))
-    return app
+        stopping = awaited(stop(http, broadcaster), "stop")
+        await in_time(stopping, "`stop` to finish", "it still waits")
+        expected = f"a close with code {GOING_AWAY} at each of {count} clients"
+        with suppress(TimeoutError):
+            await soon(asyncio.gather(*(client.closed.wait() for client in clients)))
+        if still := sum(not client.closed.is_set() for client in clients):
+            raise NotYetError(expected, f"{still} of the {count} connections stayed open")
+        if wrong := {client.connection.close_code for client in clients} - {GOING_AWAY}:
+            code = wrong.pop()
+            raise NotYetError(expected, f"code {code}" if code else "a close without a code")
+        with suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            came = "one was, because the port is still open: keep http.stop()"
+            raise NotYetError("no new client to be accepted", came)
+    finally:
+        http.stop()
+        for client in clients:
+            client.connection.close()
 
 
-async def ask(app: Application, url: str, path: str) -> str:
-    """Return what a server answers at a path; NotYetError if that is no page."""
-    came = f"no answer: {why_none(app)}"
-    with suppress(HTTPStreamClosedError):  # so it ends if a handler can't even be made
-        response = await AsyncHTTPClient().fetch(url + path, raise_error=False)
-        if response.code == 200:
-            return response.body.decode().strip()
-        came = {
-            404: f"404, no route leads there{why_404(app)}",
-            405: "405, its handler has no `get`",
-        }.get(response.code, f"error {response.code}")
-        if response.code == 500 and not has_raised():
-            came += ": does `get` return something instead of writing it?"
-    raise NotYetError(f"an answer at /{path}", came)
-
-
-def why_404(app: Application) -> str:
-    """Return a remark on the learner's host or path."""
-    for host in hosts_of(app):
-        if not host.matcher.host_pattern.match("127.0.0.1"):
-            return ': the first value of add_handlers names a host, and not a path: keep ".*"'
-        for route in host.target.rules:
-            path = route.matcher.regex.pattern.removesuffix("$")
-            if path.startswith("/"):
-                return f": yours leads to “{path}”"
-            return f": yours, “{path}”, has no “/” at its start"
-    return ""
-
-
-def why_none(app: Application) -> str:
-    """Return why no handler can be made."""
-    for host in hosts_of(app):
-        for route in host.target.rules:
-            if not route.target_kwargs:
-                return "the route has no third part, so `initialize` gets nothing"
-            if not isinstance(route.target_kwargs, dict):
-                kind = type(route.target_kwargs).__name__
-                return f"the third part of the route is {an(kind)}, not a dictionary"
-    return "the handler could not be made with the third part of the route"
-
-
-def hosts_of(app: Application) -> list[Any]:
-    """Return the rules that add_handlers has made, each with the routes of a host."""
-    return [rule for rule in app.default_router.rules if isinstance(rule.matcher, HostMatches)]
+def handler_of(stop: Any) -> type[WebSocketHandler]:
+    """Return the notebook's own ChatHandler, which `stop` may look for; chatkit's if none is."""
+    own = getattr(stop, "__globals__", {}).get("ChatHandler")
+    return own if isinstance(own, type) and issubclass(own, WebSocketHandler) else ChatHandler

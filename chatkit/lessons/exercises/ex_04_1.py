@@ -1,311 +1,258 @@
 """Exercise 04-1: a bot that repeats questions, and never answers itself."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from inspect import isawaitable
 from typing import Any
 
-from chatkit.client import ChatClient
-from chatkit.lessons.engine.expect import NotYetError, has_raised, only_functions, the_function
-from chatkit.lessons.engine.serving import chat_clients, chat_server, soon
-from chatkit.messages import Message
+from chatkit.guide.client import Client
+from chatkit.guide.server import Server
+from chatkit.lessons.engine.expect import NotYetError, an, awaited, shown, the_function
+from chatkit.lessons.engine.serving import soon
 
-TASK = (
-    "Let the bot answer each message that ends with a question mark: to Ada's `who is here?` it "
-    "says `Ada asks: who is here?`, and nothing to its own messages."
-)
-STUB = '''
-def make_bot(client):
-    async def answer(message):
-        """Your code here."""
-
-    client.on_message(answer)
-'''
+TASK = "To every text that ends in `?`, such as `Who?`, say `You ask: Who?` and nothing else."
+STUB = """
+async def bot(client):
+    async for frame in client:
+        print(frame["message"])  # your code here
+"""
 HINTS = (
-    "Look at message.message and message.name, and send with `await client.send(…)`. The bot hears "
-    "its own messages, too: client.name is its name.",
-    'Write `if message.message.endswith("?") and message.name != client.name:` and below it '
-    '`await client.send(f"{message.name} asks: {message.message}")`.',
+    'The text is `frame["message"]`; `text.endswith("?")` tells a question. The bot\'s own '
+    "messages come back to it, and they end with a question mark too. How do they begin?",
+    'Write `text = frame["message"]`. Below it comes one `if` with two conditions: the text is a '
+    "question, and it does not start as the bot's own messages do. Then `await client.send(…)`.",
 )
 SOLUTION = """
-def make_bot(client):
-    async def answer(message):
-        if message.message.endswith("?") and message.name != client.name:
-            await client.send(f"{message.name} asks: {message.message}")
-
-    client.on_message(answer)
+async def bot(client):
+    async for frame in client:
+        text = frame["message"]
+        if text.endswith("?") and not text.startswith("You ask: "):
+            await client.send(f"You ask: {text}")
 """
-SEND = 'await client.send(f"{message.name} asks: {message.message}")'
-CONDITION = 'message.message.endswith("?") and message.name != client.name'
+CONDITION = 'text.endswith("?") and not text.startswith("You ask: ")'
+SEND = 'await client.send(f"You ask: {text}")'
 WRONG = {
-    "hard-coded": (
-        f"{CONDITION}:\n            {SEND}",
-        'message.message == "who is here?":\n'
-        '            await client.send("Ada asks: who is here?")',
-        "“Grace asks: is it raining\\?” as the answer.*came: nothing",
-    ),
-    "a name hard-coded": ("{message.name} asks", "Ada asks", "“Grace asks: is it.*came: “Ada asks"),
-    "the bot's name hard-coded": (
-        "client.name",
-        '"bot"',
-        "own message.*came: “Marvin asks: Ada asks",
-    ),
-    "a name that a verdict shows": ("client.name", '"Marvin"', "own message “Linus asks: why\\?”"),
-    "names that verdicts show": (
-        "message.name != client.name",
-        'message.name in ("Ada", "Grace")',
-        "Expected “Linus asks: why\\?” as the answer to “why\\?”; what came: nothing",
-    ),
-    "answers told by their words": (
-        "message.name != client.name",
-        '" asks: " not in message.message',
-        "“Linus asks: Linus asks: why\\?” as the answer.*came: nothing",
-    ),
-    "each question once": (
-        """
-def make_bot(client):
-    asked = set()
-
-    async def answer(message):
-        question = (message.name, message.message)
-        if message.message[-1] == "?" and message.name != client.name and question not in asked:
-            asked.add(question)
-            await client.send(f"{message.name} asks: {message.message}")
-
-    client.on_message(answer)
-""",
-        "the answer to “why\\?”, which was asked again; what came: nothing",
-    ),
-    "more than that": (
-        'f"{message.name}',
-        'f"Well: {message.name}',
-        "“Ada asks: who is here\\?” as the answer.*came: “Well: Ada asks: who is here\\?”",
-    ),
-    "a question mark more": (
-        "{message.message}",
-        "{message.message}?",
-        "“Ada asks: who is here\\?” as the answer.*came: “Ada asks: who is here\\?\\?”",
-    ),
-    "it thinks for long": (
-        SEND,
-        f"await asyncio.sleep(1.5)\n            {SEND}",
-        "came: nothing within a second",
-    ),
     "it answers itself": (
-        " and message.name != client.name",
+        ' and not text.startswith("You ask: ")',
         "",
-        "the bot not to answer its own message “Ada asks: who is here\\?”; what came: “Marvin asks",
+        "the bot not to answer itself; what came: “You ask: You ask: Who is here",
     ),
     "every message": (
-        'message.message.endswith("?") and ',
+        'text.endswith("?") and ',
         "",
-        "no answer to “good morning”; what",
+        "no answer to “good morning”; what came: “You ask: good morning”",
+    ),
+    "it drops what comes after its answer": (
+        f"{CONDITION}:\n            {SEND}",
+        f'text.endswith("?"):\n            {SEND}\n            await anext(client)',
+        "the bot not to answer itself; what came: “You ask: You ask: ",
+    ),
+    "every other question": (
+        """
+async def bot(client):
+    own = False
+    async for frame in client:
+        text = frame["message"]
+        if text.endswith("?"):
+            own = not own
+            if own:
+                await client.send(f"You ask: {text}")
+""",
+        "the bot not to answer itself; what came: “You ask: You ask: ",
+    ),
+    "it remembers only its last answer": (
+        """
+async def bot(client):
+    last = None
+    async for frame in client:
+        text = frame["message"]
+        if text.endswith("?") and text != last:
+            last = f"You ask: {text}"
+            await client.send(last)
+""",
+        "the bot not to answer itself; what came: “You ask: You ask: ",
+    ),
+    "all that starts with You": (
+        'startswith("You ask: ")',
+        'startswith("You")',
+        "“You ask: You there\\?” as the answer to “You there\\?”; what came: nothing",
+    ),
+    "in small letters": (
+        'frame["message"]',
+        'frame["message"].lower()',
+        "as the answer to “Who is here\\?”; what came: “You ask: who is here\\?”",
+    ),
+    "a frame in place of a text": (
+        SEND,
+        'await client.send({"message": f"You ask: {text}"})',
+        "`client.send` to be given a text; what came: a dict, {'message': 'You ask: W",
     ),
     "a question mark anywhere": (
-        'message.message.endswith("?")',
-        '"?" in message.message',
-        "no answer to “What\\? I see.”; what came: “Grace asks: What\\?",
+        'text.endswith("?")',
+        '"?" in text',
+        "no answer to “What\\? I see.”; what came: “You ask: What\\? I see.”",
     ),
-    "no await": (
-        "await client",
-        "client",
-        "came: nothing.*coroutine, `ChatClient.send`, and nobody",
+    "hard-coded": (
+        f"{CONDITION}:\n            {SEND}",
+        'text == "Who is here?":\n            await client.send("You ask: Who is here?")',
+        "“You ask: Is it raining\\?” as the answer to “Is it raining\\?”; what came: nothing",
     ),
-    "a print": (
+    "one answer": (
         SEND,
-        SEND.replace("await client.send", "print"),
-        "nothing.*printed: Ada asks: who",
+        f"{SEND}\n            return",
+        "“You ask: Is it raining\\?” as the answer.*came: nothing: `bot` has returned",
     ),
-    "a return": (SEND, SEND.replace("await client.send", "return "), "nobody sends that"),
     "twice": (
         SEND,
         f"{SEND}\n            {SEND}",
-        "“Ada asks: who is here\\?” once; what came: “Ada asks: who is here\\?” again",
+        "“You ask: Who is here\\?” once; what came: “You ask: Who is here\\?” again",
     ),
-    "not registered": (
-        "    client.on_message(answer)",
-        "    return answer",
-        "came: nothing, and client.on_message was given nothing to call",
-    ),
-    "called too early": (
-        "(answer)",
-        "(answer(None))",
-        "to be given a function; what came: what a call of it returned",
-    ),
-    "no message": (
-        "answer(message)",
-        "answer()",
-        "`answer` is called with more values than its `def`",
-    ),
-    "a dictionary": (
-        "message.message.endswith",
-        'message["message"].endswith',
-        "text is message.mess",
-    ),
-    "misspelt": ("client.on_message(", "client.on_messages(", "Did you mean `on_message`"),
-    "time.sleep": (
+    "another text": ("You ask", "You say", "came: “You say: Who is here\\?”"),
+    "the frame": ("{text}", "{frame}", "came: “You ask: {'message'"),
+    "no await": (
         SEND,
-        f"__import__('time').sleep(0.5)\n            {SEND}",
-        "Your code held up everything else while it slept",
+        SEND.removeprefix("await "),
+        "came: nothing.*coroutine, `BotClient.send`, and nobody awaited it",
     ),
-    "asyncio.run": (
-        SEND,
-        SEND.replace("await client.send", "asyncio.run(client.send") + ")",
-        "use `await`",
-    ),
+    "a print": (SEND, 'print(f"You ask: {text}")', "came: nothing.*printed: You ask: Who is here"),
+    "an attribute": ('frame["message"]', "frame.message", "raised AttributeError in line"),
+    "a misspelt key": ('frame["message"]', 'frame["text"]', "raised KeyError in line"),
+    "a plain for": ("async for", "for", "'BotClient' object is not iterable. Use `async for`.$"),
+    "no client": ("bot(client)", "bot()", "`bot` is called with more values than its `def`"),
 }
 RIGHT = {
-    "a loop": (
+    "it remembers what it has said": (
         """
-async def make_bot(client):
-    async for message in client:
-        if message.message[-1] == "?" and message.name != client.name:
-            await client.send(message.name + " asks: " + message.message)
-""",
-    ),
-    "a task": (
-        """
-def make_bot(client):
-    async def listen():
-        async for message in client:
-            match message:
-                case Message(message=text, name=name) if text.endswith("?") and name != client.name:
-                    await client.send(f"{name} asks: {text}")
-
-    return asyncio.create_task(listen())
-""",
-    ),
-    "a lambda": (
-        """
-def make_bot(client):
-    client.on_message(
-        lambda said: client.send(f"{said.name} asks: {said.message}")
-        if said.name != client.name and said.message.endswith("?")
-        else None
-    )
+async def bot(client):
+    said = set()
+    async for frame in client:
+        text = frame["message"]
+        if text.endswith("?") and text not in said:
+            said.add(f"You ask: {text}")
+            await client.send(f"You ask: {text}")
 """,
     ),
     "anext": (
         """
-async def make_bot(client):
-    while message := await anext(client):
-        if message.message.endswith("?") and message.name != client.name:
-            await client.send(f"{message.name} asks: {message.message}")
+async def bot(client):
+    while True:
+        match await anext(client):
+            case {"message": text} if text[-1:] == "?" and text[:9] != "You ask: ":
+                await client.send("You ask: " + text)
 """,
     ),
-    "it thinks for a moment": (SEND, f"await asyncio.sleep(0.1)\n            {SEND}"),
+    "receive": (
+        """
+async def bot(client):
+    while True:
+        text = (await client.receive())["message"]
+        if text.endswith("?") and not text.startswith("You ask: "):
+            await client.send(f"You ask: {text}")
+""",
+    ),
+    "async with": (
+        """
+async def bot(client):
+    async with client:
+        async for frame in client:
+            text = frame["message"]
+            if text.endswith("?") and not text.startswith("You ask: "):
+                await client.send(f"You ask: {text}")
+""",
+    ),
+    "a task for each answer": (SEND, f"asyncio.create_task({SEND.removeprefix('await ')})"),
+    "a plain def that returns a coroutine": (
+        """
+def bot(client):
+    async def run():
+        async for frame in client:
+            text = frame["message"]
+            if not text.startswith("You ask: ") and text.endswith("?"):
+                await client.send(f"You ask: {text}")
+
+    return run()
+""",
+    ),
 }
-TALKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "Marvin",
-        (
-            ("Ada", "good morning"),
-            ("Ada", "who is here?"),
-            ("Grace", "What? I see."),
-            ("Ada", "Thank you."),
-            ("Grace", "is it raining?"),
-            ("Ada", "It is."),
-        ),
-    ),
-    (
-        "Robbie",
-        (
-            ("Linus", "why?"),
-            ("Linus", "Linus asks: why?"),  # what the bot has just said
-            ("Linus", "why?"),
-            ("Linus", "Oh."),
-        ),
-    ),
+# What somebody says: the texts of one line at once, the next line when all answers are there.
+TALK = (
+    ("good morning",),
+    ("Who is here?",),
+    ("What? I see.",),
+    ("You there?", "Is it raining?"),
+    ("",),
+    ("Why?",),
 )
+STATEMENTS = [text for texts in TALK for text in texts if not text.endswith("?")]
 
 
-async def check(make_bot: Any) -> str:
-    """Let people talk with one bot, and a person with another bot."""
-    make_bot = the_function(make_bot, "make_bot")
-    for bot, said in TALKS:
-        await talk(make_bot, bot, said)
-    return "in two chats, two bots repeated each question of three people, and nothing else."
+class BotClient(Client):
+    """The bot's client. After the check's end it sends nothing, and raises no error."""
+
+    async def connect(self) -> None:
+        """Connect, unless it is connected: an answer may begin with `async with client`."""
+        if not self.socket:
+            await super().connect()
+
+    async def send(self, text: str) -> None:
+        """Send a text; NotYetError if it is something else."""
+        if not isinstance(text, str):
+            came = f"{an(type(text).__name__)}, {shown(text)}"
+            raise NotYetError("`client.send` to be given a text", came)
+        if not self.closed:
+            await super().send(text)
 
 
-async def talk(make_bot: Any, name: str, said: Sequence[tuple[str, str]]) -> None:
-    """Let people talk, and see what a bot of this name says to each of their messages."""
-    names = dict.fromkeys(person for person, _ in said)
-    async with chat_server() as server, chat_clients(server.url, *names) as clients:
-        people = {client.name: client for client in clients}
-        bot = await ChatClient(server.url, name).connect()  # left open: the answer may read on
-        made = make_bot(bot)
-        if isawaitable(made):  # such as a loop over the messages
-            asyncio.ensure_future(made).add_done_callback(raise_error)
-        only_functions(bot)
-        chat = Chat(clients[0], bot)
-        for person, text in said:
-            await people[person].send(text)
-            await chat.hear(person, text)
+async def check(bot: Any) -> str:
+    """Let somebody talk with the bot, and see what it says to each message."""
+    bot, server = the_function(bot, "bot"), Server()
+    server.start()
+    try:
+        async with Client(server.url) as ada, BotClient(server.url) as robot:
+            running = asyncio.ensure_future(awaited(bot(robot), "bot"))
+            try:
+                await talk(ada, running)
+            finally:
+                running.cancel()
+    finally:
+        await server.stop()
+    return "it was asked four questions, and repeated each of them once. It said nothing else."
+
+
+async def talk(ada: Client, bot: asyncio.Future[Any]) -> None:
+    """Say each text of TALK; NotYetError unless the questions are answered, and nothing else."""
+    answers: list[str] = []  # to all questions so far
+    for texts in TALK:
+        due = dict.fromkeys(texts, "nothing more from the bot")  # they come back to their sender
+        for text in texts:
+            await ada.send(text)
             if text.endswith("?"):
-                await chat.hear(name, f"{person} asks: {text}")
+                answers.append(answer := f"You ask: {text}")
+                due[answer] = f"“{answer}” as the answer to “{text}”"
+        while due:
+            *_, expected = due.values()
+            came = await hear(ada, bot, expected)
+            if came not in due:
+                raise unexpected(came, expected, answers)
+            del due[came]
 
 
-class Chat:
-    """What somebody hears in a chat with a bot."""
-
-    def __init__(self, listener: ChatClient, bot: ChatClient) -> None:
-        self.listener, self.bot = listener, bot
-        self.people: list[str] = []  # what they have said
-        self.answers: list[str] = []  # what the bot has said
-        self.unsent = ""  # a text that a callback returned
-        bot.message_callbacks[:] = [self.noting(each) for each in bot.message_callbacks]
-
-    def noting(self, callback: Callable[[Message], Any]) -> Callable[[Message], Any]:
-        """Return a callback that also notes a text which the given one returns."""
-
-        async def call(message: Message) -> None:
-            result = callback(message)
-            if isawaitable(result):
-                result = await result
-            if " asks" in str(result):
-                self.unsent = str(result)
-
-        return call
-
-    async def hear(self, name: str, text: str) -> None:
-        """Wait for the next message; NotYetError unless it is the one that `name` has to say."""
-        said = self.answers if name == self.bot.name else self.people
-        expected = "nothing more from the bot"
-        if said is self.answers:
-            again = ", which was asked again" if text in said else ""
-            expected = f"“{text}” as the answer to “{self.people[-1]}”{again}"
-        try:
-            message = await soon(anext(self.listener))
-        except TimeoutError:
-            raise NotYetError(expected, self.silence()) from None
-        if (message.name, message.message) != (name, text):
-            expected = self.instead_of(message.message) or expected
-            raise NotYetError(expected, f"“{message.message}”" + " again" * ("once" in expected))
-        said.append(text)
-
-    def silence(self) -> str:
-        """Return in words that the bot said nothing, and why if that can be seen."""
-        if self.unsent:
-            return f"nothing: your function returned “{self.unsent}”, and nobody sends that"
-        if not (self.bot.message_callbacks or self.bot.reading):
-            return "nothing, and client.on_message was given nothing to call"
-        return "nothing" if has_raised() else "nothing within a second"
-
-    def instead_of(self, came: str) -> str:
-        """Return what the bot should have done when it said `came`, if that is not an answer."""
-        for answer in self.answers:
-            if came == answer:
-                return f"“{answer}” once"
-            own = answer in came and answer not in self.people
-            if own or came == f"{self.bot.name} asks: {answer}":
-                return f"the bot not to answer its own message “{answer}”"
-        for text in self.people:
-            if text in came and not text.endswith("?"):
-                return f"no answer to “{text}”"
-        return ""
+async def hear(ada: Client, bot: asyncio.Future[Any], expected: str) -> str:
+    """Return the text of the next message; NotYetError if none comes."""
+    try:
+        frame = await soon(anext(ada))
+    except TimeoutError:
+        if bot.done():
+            bot.result()  # raises what the bot has raised
+        raise NotYetError(expected, "nothing" + ": `bot` has returned" * bot.done()) from None
+    return str(frame["message"])
 
 
-def raise_error(task: asyncio.Future[Any]) -> None:
-    """Raise the error that a task ended with: nobody waits for it."""
-    if not task.cancelled():
-        task.result()
+def unexpected(came: str, expected: str, answers: list[str]) -> NotYetError:
+    """Return what is wrong with a message that the bot should not have sent."""
+    for statement in STATEMENTS:
+        if came == f"You ask: {statement}":
+            return NotYetError(f"no answer to “{statement}”", f"“{came}”")
+    if came in answers:
+        return NotYetError(f"“{came}” once", f"“{came}” again")
+    if any(answer in came for answer in answers):
+        expected = "the bot not to answer itself"
+    return NotYetError(expected, f"“{came}”")

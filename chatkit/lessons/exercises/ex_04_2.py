@@ -1,317 +1,256 @@
-"""Exercise 04-2: a mailbox that keeps every message."""
+"""Exercise 04-2: send a text as soon as there is a connection."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from inspect import isawaitable, iscoroutine
 from typing import Any
 
-from chatkit.lessons.engine.expect import (
-    NotYetError,
-    awaited,
-    expect,
-    listed,
-    returned,
-    the_class,
-)
-from chatkit.lessons.engine.serving import in_time, soon, turns
-from chatkit.messages import Message
+from tornado.websocket import WebSocketClientConnection
 
-TASK = (
-    "Keep every message until it is fetched, however many come first. `put` is registered with "
-    "on_message, and `get` is awaited."
-)
+from chatkit.guide.client import Client, open_socket
+from chatkit.guide.server import Server
+from chatkit.lessons.engine.expect import NotYetError, awaited, the_function
+from chatkit.lessons.engine.serving import in_time, turns
+
+TASK = "Send the text once. Without a connection, try again every tenth of a second."
 STUB = """
-class Mailbox:
-    def __init__(self):
-        self.latest = None
-        self.news = asyncio.Event()
-
-    def put(self, message):
-        self.latest = message
-        self.news.set()
-
-    async def get(self):
-        await self.news.wait()
-        self.news.clear()
-        return self.latest
+async def send_later(client, text):
+    with suppress(ConnectionError):
+        await client.send(text)
+    await asyncio.sleep(0.1)
 """
 HINTS = (
-    "What happens if `put` is called twice before `get`? How many messages are kept then, and how "
-    "often does `wait` return?",
-    "One attribute is too little for several messages, and so is one event that the first `get` "
-    "clears. An asyncio.Queue keeps them in order: put_nowait(message) puts, `await get()` gets.",
+    "`suppress` hides the error, and then the function ends as if the text had been sent. When "
+    "does it have to go on, and when may it return?",
+    "Put the three lines into a `while True:` loop. Then `send_later` has to end somewhere: only "
+    "a line that is reached when `send` has raised no error can be a `return`.",
 )
 SOLUTION = """
-class Mailbox:
-    def __init__(self):
-        self.messages = asyncio.Queue()
-
-    def put(self, message):
-        self.messages.put_nowait(message)
-
-    async def get(self):
-        return await self.messages.get()
+async def send_later(client, text):
+    while True:
+        with suppress(ConnectionError):
+            await client.send(text)
+            return
+        await asyncio.sleep(0.1)
 """
-LIST = """
-class Mailbox:
-    def __init__(self):
-        self.messages = []
-
-    def put(self, message):
-        self.messages.append(message)
-
-    async def get(self):
-        return self.messages.pop(0)
-"""
-WAITS = "        while not self.messages:\n            "
-POP = "        return self.messages.pop(0)"
 WRONG = {
-    "a list and an event": (
+    "no return": (
+        "            return\n",
+        "",
+        "`send_later` to return when the text is sent; what came: it still runs",
+    ),
+    "a return after the first attempt": (
+        "            return\n",
+        "        return\n",
+        "it to go on trying while there is no connection; what came: it has returned",
+    ),
+    "ten times in all": (
+        "while True",
+        "for _ in range(10)",
+        "it to go on trying while there is no connection; what came: it has returned",
+    ),
+    "it looks at the socket before": (
         """
-class Mailbox:
-    def __init__(self):
-        self.messages = []
-        self.news = asyncio.Event()
-
-    def put(self, message):
-        self.messages.append(message)
-        self.news.set()
-
-    async def get(self):
-        await self.news.wait()
-        self.news.clear()
-        return self.messages.pop(0)
+async def send_later(client, text):
+    while not client.socket:
+        await asyncio.sleep(0.1)
+    await client.send(text)
 """,
-        "“two” as message 2 of 3; what came: nothing: `get` still waits",
+        "it raised ConnectionError: `client.socket` was set, but cut already",
     ),
-    "the last first": (
-        "Queue",
-        "LifoQueue",
-        "the oldest message first; what came: the newest first \\(but nothing is lost\\)",
+    "it looks at the socket after": (
+        "            return\n",
+        "        if client.socket:\n            return\n",
+        "it has returned: `client.socket` was set, but cut already",
     ),
-    "room for 33": ("Queue()", "Queue(33)", "raised QueueFull"),
-    "no brackets": (
-        "Queue()",
-        "Queue",
-        "in `self.messages`; what came: the class Queue: are `\\(\\)`",
+    "it takes the next frame": (
+        "            return\n",
+        "            await client.receive()\n            return\n",
+        "to be left for the loop that reads.*came: “Goodbye”: `send_later` has read it",
     ),
-    "room for a hundred": (
+    "it connects": (
         """
-from collections import deque
-
-
-class Mailbox:
-    def __init__(self):
-        self.messages = deque(maxlen=100)
-
-    def put(self, message):
-        self.messages.append(message)
-
-    async def get(self):
-        while not self.messages:
-            await asyncio.sleep(0.01)
-        return self.messages.popleft()
+async def send_later(client, text):
+    while True:
+        try:
+            return await client.send(text)
+        except ConnectionError:
+            await client.connect()
 """,
-        "“0” as message 1 of 2000; what came: “1900”",
+        "`send_later` only to send; what came: it connects. That is the client's own work",
     ),
-    "shared by all": (
-        """
-class Mailbox:
-    messages = []
-
-    def put(self, message):
-        self.messages.append(message)
-
-    async def get(self):
-        while not self.messages:
-            await asyncio.sleep(0.01)
-        return self.messages.pop(0)
-""",
-        "its mailbox is empty; what came: “one”, put into another.*share one list\\?",
+    "no suppress": (
+        "with suppress(ConnectionError)",
+        "if True",
+        "raised ConnectionError in line 6.*There is no connection",
     ),
-    "no await": (
-        "await self",
-        "self",
-        "what came: a coroutine: an `await` is missing after",
-    ),
-    "get_nowait": (
-        "await self.messages.get()",
-        "self.messages.get_nowait()",
-        "`get` to wait while its mailbox is empty; what came: QueueEmpty",
+    "the wrong error": ("(ConnectionError)", "(TimeoutError)", "raised ConnectionError in line 6"),
+    "no await before send": (
+        "await client",
+        "client",
+        "it has returned.*coroutine, `.*send`, and nobody awaited it",
     ),
     "no waiting": (
-        LIST,
-        "`get` to wait while its mailbox is empty; what came: IndexError: pop from",
+        "await asyncio.sleep(0.1)",
+        "await asyncio.sleep(0)",
+        "an attempt every tenth of a second; what came: more than 300 in 10 seconds",
     ),
-    "None while it is empty": (
-        LIST.replace("pop(0)", "pop(0) if self.messages else None"),
-        "`get` to wait while its mailbox is empty; what came: None",
+    "never waiting": (
+        "await asyncio.sleep(0.1)",
+        "pass",
+        "Your code still ran after 3 seconds.* needs an `await` that really waits",
     ),
-    "no return": ("return await", "await", "a message; what came: nothing. Is a `return` missing"),
-    "a plain get": (
-        "async def get(self):\n        return await self.messages.get()",
-        "def get(self):\n        return self.messages.get_nowait()",
-        "`get` to wait while its mailbox is empty; what came: QueueEmpty",
+    "no await before sleep": (
+        "await asyncio",
+        "asyncio",
+        "^✗ 04-2: Your code made a coroutine, `sleep`, and nobody awaited it: put `await` before "
+        "the call.$",
     ),
-    "put without await": (
-        "put_nowait(",
-        "put(",
-        "what came: nothing.*made a coroutine, `Queue.put`, and nobody awaited it",
+    "it waits for long": (
+        "0.1",
+        "5",
+        "“Is anybody there\\?” after .*; what came: nothing within a second",
     ),
-    "no self": ("put(self, ", "put(", "`put` is called with more values than its `def` accepts"),
-    "a loop without await": (
-        LIST.replace(POP, f"{WAITS}pass\n{POP}"),
-        "Your code still ran after 3 seconds.*A loop that waits needs an `await`",
+    "time.sleep": (
+        "await asyncio.sleep(0.1)",
+        "__import__('time').sleep(0.1)",
+        "Your code still ran after|held up everything else while it slept",
     ),
+    "a plain def": (
+        """
+def send_later(client, text):
+    with suppress(ConnectionError):
+        client.send(text)
+""",
+        "send_later to be an `async def`",
+    ),
+    "another text": ("send(text)", "send('hi')", "“Is anybody there\\?” after .*; what came: “hi”"),
+    "no text": ("client, text", "client", "`send_later` is called with more values than its"),
 }
 RIGHT = {
-    "a loop that sleeps": (LIST.replace(POP, f"{WAITS}await asyncio.sleep(0.01)\n{POP}"),),
-    "an async put": (
-        "    def put(self, message):\n        self.messages.put_nowait",
-        "    async def put(self, message):\n        await self.messages.put",
-    ),
-    "a list and an event": (
+    "try and else": (
         """
-class Mailbox:
-    def __init__(self):
-        self.messages, self.news = [], asyncio.Event()
-
-    def put(self, message):
-        self.messages += [message]
-        self.news.set()
-
-    async def get(self):
-        while not self.messages:
-            await self.news.wait()
-            self.news.clear()
-        first, *self.messages = self.messages
-        return first
+async def send_later(client, text):
+    sent = False
+    while not sent:
+        try:
+            await client.send(text)
+        except ConnectionError:
+            await asyncio.sleep(0.1)
+        else:
+            sent = True
 """,
     ),
-    "an async put that waits until there is room": (
+    "it calls itself": (
         """
-class Mailbox:
-    def __init__(self):
-        self.messages = asyncio.Queue(1)
-
-    async def put(self, message):
-        await self.messages.put(message)
-
-    async def get(self):
-        return await self.messages.get()
+async def send_later(client, text):
+    try:
+        await client.send(text)
+    except ConnectionError:
+        await asyncio.sleep(0.1)
+        await send_later(client, text)
 """,
     ),
-    "an `if`, which is enough for one reader": (
-        """
-class Mailbox:
-    def __init__(self):
-        self.messages, self.news = [], asyncio.Event()
-
-    def put(self, message):
-        self.messages.append(message)
-        self.news.set()
-
-    async def get(self):
-        if not self.messages:
-            self.news.clear()
-            await self.news.wait()
-        return self.messages.pop(0)
-""",
-    ),
-    "a plain def that returns a coroutine": (
-        "async def get(self):\n        return await",
-        "def get(self):\n        return",
+    "it looks at the socket as well": (
+        "while True:",
+        "while True:\n        while not client.socket:\n            await asyncio.sleep(0.1)",
     ),
 }
+TEXT = "Is anybody there?"
+A_WHILE = 10.0  # seconds without a connection, by the event loop's clock
+STEP = 0.01  # seconds
+MOST = 300  # attempts in a while
 
 
-SAID = ["one", "two", "two"]
-MANY = [str(number) for number in range(2000)]
-FETCHED = 20  # of many: a `get` may sleep a moment each time
+class Speaker(Client):
+    """A client that counts what is asked of it."""
+
+    attempts = 0  # to send
+    connects = 0
+
+    async def send(self, text: str) -> None:
+        """Send a message, as any client does."""
+        self.attempts += 1
+        await super().send(text)
+
+    async def connect(self) -> None:
+        """Raise ConnectionError: the check connects, not the answer."""
+        self.connects += 1
+        raise ConnectionError("No chat answers yet.")
 
 
-async def check(kind: Any) -> str:
-    """Let messages come before anybody asks for them, and one while somebody waits for it."""
-    the_class(kind, "Mailbox", object)
-    box = kind()
-    for name, value in getattr(box, "__dict__", {}).items():
-        if isinstance(value, type):
-            raise NotYetError(f"a queue or a list in `self.{name}`", returned(value))
-    await fill(box, SAID)
-    await wait_at_empty(kind())
-    await empty(box, SAID, len(SAID))
-    await wait_at_empty(box)
-    box = kind()
-    await fill(box, MANY)
-    await empty(box, MANY, FETCHED)
-    return (
-        "3 messages came before anybody asked, then one that was waited for, then "
-        f"{len(MANY)}: `get` returned the oldest first, and missed none."
-    )
+async def check(send_later: Any) -> str:
+    """Have a text sent while the connection is cut, and one when it is back."""
+    send_later, server = the_function(send_later, "send_later"), Server()
+    server.start()
+    speaker = Speaker(server.url)
+    try:
+        dead = await cut_socket(server)
+        async with Client(server.url) as listener:
+            sending = asyncio.ensure_future(awaited(send_later(speaker, TEXT), "send_later"))
+            sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await still_trying(sending, speaker)
+            speaker.socket = dead  # back, and cut again: nobody has noticed
+            await still_trying(sending, speaker)
+            await Client.connect(speaker)
+            await hear(listener, TEXT, "after the connection is there")
+            await returned(sending)
+            await returned(asyncio.ensure_future(send_later(speaker, "Hello")))
+            await hear(listener, "Hello", "while there is a connection")
+            await speaker.send("Goodbye")
+            await hear(listener, "Goodbye", "and nothing before it")
+            if (came := (await anext(speaker))["message"]) != TEXT:
+                expected = f"“{TEXT}” to be left for the loop that reads the frames"
+                raise NotYetError(expected, f"“{came}”: `send_later` has read it")
+    finally:
+        speaker.close()
+        await server.stop()
+    return "one text was sent as soon as there was a connection, the next at once. Each came once."
 
 
-async def fill(box: Any, texts: Sequence[str]) -> None:
-    """Put messages with these texts into a mailbox, as a client does for `on_message`."""
-    tasks = []
-    for number, text in enumerate(texts, 1):
-        putting = box.put(Message(text, id=number, name="Bob"))
-        if isawaitable(putting):
-            tasks.append(asyncio.ensure_future(putting))
-    await turns()
-    for task in tasks:
-        if task.done():
-            task.result()
+async def cut_socket(server: Server) -> WebSocketClientConnection:
+    """Return a socket that the server has closed."""
+    socket = await open_socket(server.url)
+    for channel in tuple(server.broadcaster.channels):
+        channel.close()
+    await socket.read_message()  # None, once it is closed
+    return socket
 
 
-async def empty(box: Any, texts: Sequence[str], count: int) -> None:
-    """Fetch `count` messages; NotYetError unless they are the first ones, in order."""
-    fetched: list[str] = []
-    with suppress(TimeoutError):
-        while len(fetched) < count:
-            fetched.append(text_of(await soon(awaited(box.get(), "get"))))
-    if fetched == list(texts[::-1]):
-        raise NotYetError("the oldest message first", "the newest first (but nothing is lost)")
-    for number, text in enumerate(texts[:count], 1):
-        came = listed(fetched[number - 1 : number], "nothing: `get` still waits")
-        expect(came, f"“{text}”", f"“{text}” as message {number} of {len(texts)}", came)
-
-
-def text_of(message: Any) -> str:
-    """Return the text of what `get` returned; NotYetError unless it is a message."""
-    if isinstance(message, Message):
-        return message.message
-    raise NotYetError("`get` to return a message", in_words(message))
-
-
-def in_words(value: object) -> str:
-    """Return what kind of thing came instead of a message."""
-    if iscoroutine(value):
-        value.close()
-        return "a coroutine: an `await` is missing after `return`"
-    return returned(value)
-
-
-async def wait_at_empty(box: Any) -> None:
-    """Wait at an empty mailbox, and then let a message come."""
-
-    async def get() -> Any:
-        return await awaited(box.get(), "get")
-
-    getting = asyncio.ensure_future(get())
-    await turns()
-    if getting.done():
-        expected = "`get` to wait while its mailbox is empty"
-        error = getting.exception()
-        if isinstance(error, AttributeError | NameError | TypeError | NotYetError):
+async def still_trying(sending: asyncio.Future[Any], speaker: Speaker) -> None:
+    """Let a while pass; NotYetError if the answer gives up in that time, or tries too often."""
+    speaker.attempts = 0
+    await let_pass(A_WHILE, sending)
+    if speaker.connects:
+        raise NotYetError("`send_later` only to send", "it connects. That is the client's own work")
+    if sending.done():
+        expected = "it to go on trying while there is no connection"
+        error, cut = sending.exception(), ": `client.socket` was set, but cut already"
+        if error and not (speaker.socket and isinstance(error, ConnectionError)):
             raise error
-        if error:
-            raise NotYetError(expected, f"{type(error).__name__}: {error}".removesuffix(": "))
-        if isinstance(message := getting.result(), Message):
-            came = f"“{message.message}”, put into another mailbox: do they share one list?"
-            raise NotYetError(expected, came)
-        raise NotYetError(expected, "None" if message is None else in_words(message))
-    await fill(box, ["there"])
-    expected = "“there”, which came while `get` waited for it"
-    text = text_of(await in_time(getting, expected, "nothing: `get` still waits"))
-    expect(text, "there", expected, f"“{text}”")
+        came = "it raised ConnectionError" if error else "it has returned"
+        raise NotYetError(expected, came + (cut if speaker.socket else ""))
+    if speaker.attempts > MOST:
+        came = f"more than {MOST} in {A_WHILE:.0f} seconds"
+        raise NotYetError("an attempt every tenth of a second", came)
+
+
+async def let_pass(seconds: float, until: asyncio.Future[Any]) -> None:
+    """Put the event loop's clock forward, in steps, so that this takes no time. Or until done."""
+    loop = asyncio.get_running_loop()
+    clock, ahead = loop.time, 0.0
+    loop.time = lambda: clock() + ahead  # type: ignore[method-assign]
+    while ahead < seconds and not until.done():
+        ahead += STEP
+        await turns()
+
+
+async def hear(listener: Client, text: str, when: str) -> None:
+    """Wait for the next message; NotYetError unless it is this one."""
+    expected = f"“{text}” {when}"
+    frame = await in_time(anext(listener), expected, "nothing within a second")
+    if frame["message"] != text:
+        raise NotYetError(expected, f"“{frame['message']}”")
+
+
+async def returned(sending: asyncio.Future[Any]) -> None:
+    """Wait until the answer has returned; NotYetError if it goes on."""
+    await in_time(sending, "`send_later` to return when the text is sent", "it still runs")

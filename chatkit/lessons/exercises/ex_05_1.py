@@ -1,152 +1,178 @@
-"""Exercise 05-1: a list that shows the last three messages."""
+"""Exercise 05-1: a list in which nobody's name runs as a program."""
 
+import re
+from collections import Counter
+from html import unescape
 from typing import Any
 
-from traitlets import TraitType
+import ipywidgets
 
-from chatkit.lessons.engine.expect import NotYetError, expect, listed, returned
-from chatkit.messages import Message
+from chatkit.lessons.engine.expect import NotYetError, expect, listed, plain, the_class
 
-TASK = "Make `small` show the last three messages; every other MessageList stays as it is."
+TASK = "Show each name in bold, and each name and message exactly as people wrote them."
 STUB = """
-small = MessageList()
-small
+class NamedList(ipywidgets.HTML):
+    def add(self, name, message):
+        self.value += f"<p><b>{name}</b>: {escape(message)}</p>"
 """
-GIVEN = "small"
 HINTS = (
-    "MessageList has a trait that says how many messages it shows: look at its class.",
-    "A trait can be given when the list is made: small = MessageList(limit=3).",
+    "People write two texts here, and only one of them is escaped.",
+    "Call `escape` once on each of the two texts, inside its braces, such as {escape(message)}. "
+    "Leave the rest of the line as it is.",
 )
 SOLUTION = """
-small = MessageList(limit=3)
-small
+class NamedList(ipywidgets.HTML):
+    def add(self, name, message):
+        self.value += f"<p><b>{escape(name)}</b>: {escape(message)}</p>"
 """
+NAME = "{escape(name)}"
+LINE = 'self.value += f"<p><b>{escape(name)}</b>: {escape(message)}</p>"'
 WRONG = {
-    "two": (
-        "limit=3",
-        "limit=2",
-        "“one”, “two”, “three” after message 3; what came: “two”, “three”",
+    "only < replaced": (
+        NAME,
+        "{name.replace('<', '&lt;')}",
+        "the name “&lt;Bob&gt;” in bold; what came: “<Bob>”: its & was not escaped",
     ),
-    "from the start": ("limit=3", "limit=-3", "after message 1; what came: nothing"),
-    "SHOWN": (
-        "(limit=3)",
-        "()\nSHOWN = 3",
-        "“two”, “three”, “four” after.*came: “one”, “two”, “three”",
+    "replaced in the wrong order": (
+        NAME,
+        "{name.replace('<', '&lt;').replace('&', '&amp;')}",
+        "the name “<img .* in bold; what came: “&lt;img .*”: it was escaped twice",
     ),
-    "for everyone": (
-        "MessageList(limit=3)",
-        "MessageList()\nMessageList.limit = 3",
-        "another MessageList to show all six.*came: “four”, “five”, “six”.*belongs to the class",
+    "characters taken out": (
+        NAME,
+        "{name.strip('<>')}",
+        "onerror=alert\\(1\\)>” in bold; what came: “img src=x",
     ),
-    "another trait": ("limit=3", "count=3", "came: “one”, “two”, “three”, “four”"),
-    "another name": (
-        "(limit=3)",
-        "()\nsmall.limits = 3",
-        "came: “one”, “two”, “three”, “four”. MessageList has no trait `limits`",
+    "the call outside the braces": (
+        NAME,
+        "escape({name})",
+        "what came: “escape.*: the call of `escape` stands outside the braces",
     ),
-    "the class itself": (
-        "MessageList(limit=3)",
-        "MessageList\nsmall.limit = 3",
-        "the class MessageList: are `\\(\\)` missing",
+    "quotes around it": (NAME, "{name!r}", "the name “.*” in bold; what came: “'.*'”[^:]*$"),
+    "escaped twice": (
+        NAME,
+        "{escape(escape(name))}",
+        "what came: “&lt;img .*: it was escaped twice",
     ),
-    "the first three": (
-        """
-class First(MessageList):
-    def add(self, message):
-        super().add(message)
-        self.messages = self.messages[:3]
-
-
-small = First()
-""",
-        "“two”, “three”, “four” after message 4; what came: “one”, “two”, “three”",
+    "the name alone": (
+        "{escape(message)}",
+        "{message}",
+        "the message “<script>.* to be only text; what came: an element <script>",
     ),
-    "a list": (
-        "MessageList(limit=3)",
-        "[][-3:]",
-        "a MessageList in `small`; what came: a list, \\[\\]",
+    "a call without its result": (
+        LINE,
+        "escape(name)\n        " + LINE.replace("escape(name)", "name"),
+        "onerror=alert\\(1\\)>” to be only text; what came: an element <img>",
     ),
-    "the number": (
-        "MessageList(limit=3)",
-        "MessageList().limit = 3",
-        "`small`; what came: an int, 3",
+    "the whole line": (
+        LINE,
+        'self.value += escape(f"<p><b>{name}</b>: {message}</p>")',
+        "the name “Ada” in bold; what came: no bold text",
     ),
+    "no bold": ("<b>{escape(name)}</b>", NAME, "the name “Ada” in bold; what came: no bold text"),
+    "the last message alone": (
+        "+=",
+        "=",
+        "the name “Ada” in bold after a second message; what came: “Grace”",
+    ),
+    "no message": (
+        ": {escape(message)}",
+        "",
+        "“hello” after the name; what came: “Ada”",
+    ),
+    "everything escaped again": (
+        "self.value +=",
+        "self.value = escape(self.value) +",
+        "the name “Ada” in bold after a second message; what came: “Grace”",
+    ),
+    "a print": (
+        LINE,
+        LINE.replace("self.value += ", "print(") + ")",
+        "nothing at all.*printed: <p>",
+    ),
+    "no self": ("(self, name, message)", "(name, message)", "`add` is called with more values"),
+    "an async def": ("def add", "async def add", "add to be a plain `def`"),
+    "another method": ("def add", "def show", "a method `add`; what came: a class without it"),
 }
 RIGHT = {
-    "set afterwards": ("(limit=3)", "()\nsmall.limit = 3"),
-    "a subclass": (
-        """
-class Small(MessageList):
-    limit = traitlets.Int(3).tag(sync=True)
-
-
-small = Small()
-""",
+    "by hand": (NAME, "{''.join(f'&#{ord(character)};' for character in name)}"),
+    "a bold colon": ("{escape(name)}</b>:", "{escape(name)}:</b>"),
+    "replaced in the right order": (
+        NAME,
+        "{name.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}",
     ),
-    "the class with another default": (
-        """
-class Small(MessageList):
-    limit = 3
-
-
-small = Small()
-""",
-    ),
-    "a subclass that cuts": (
-        """
-class Small(MessageList):
-    def add(self, message):
-        super().add(message)
-        self.messages = self.messages[-3:]
-
-
-small = Small(name="Ada")
-""",
+    "another element": (
+        LINE,
+        "name, message = map(escape, (name, message))\n"
+        '        line = "<div><strong>" + name + "</strong> " + message + "</div>"\n'
+        "        self.value = self.value + line",
     ),
 }
+ADA = ("Ada", "hello")
+SAID = (
+    ("Grace", "bye"),
+    ("<img src=x onerror=alert(1)>", "hello"),
+    ('Tom & "Jerry\'s"', "hello"),
+    ("&lt;Bob&gt;", "hello"),
+    ("Grace", "<script>alert(2)</script>"),
+    ("Grace", "1 < 2 & 3"),
+)
 
 
-TEXTS = ("one", "two", "three", "four", "five", "six")
+TAG = re.compile(r"</?([a-z]\w*)\b[^>]*>", re.IGNORECASE)
+BOLD = re.compile(r"<(b|strong)\b[^>]*>(.*?)</\1>", re.IGNORECASE)
 
 
-async def check(small: Any) -> str:
-    """Add six messages to the list, and to another one."""
-    kind = small if isinstance(small, type) else type(small)
-    # An anywidget's class is made from its own one, and has the same name.
-    kinds: list[Any] = [one for one in kind.__mro__ if one.__name__ == "MessageList"]
-    changed = bool(kinds) and not isinstance(kinds[-1].limit, TraitType)
-    try:
-        if kind is small or not kinds:
-            raise NotYetError("a MessageList in `small`", returned(small, "None"))
-        small.messages = []
-        for number in range(1, len(TEXTS) + 1):
-            wanted = TEXTS[max(number - 3, 0) : number]
-            came = add(small, number)
-            words = f"{listed(wanted)} after message {number}"
-            expect(came, wanted, words, listed(came) + no_trait(small, kinds[0]))
-        another = kinds[0]()
-        for number in range(1, len(TEXTS) + 1):
-            came = add(another, number)
-        another.close()
-        remark = ". MessageList itself was changed: run the cell that defines it again"
-        if changed:
-            remark = ". MessageList.limit belongs to the class, so to all lists (it has been reset)"
-        expect(came, TEXTS, "another MessageList to show all six", listed(came) + remark)
-    finally:
-        if changed:
-            kinds[-1].limit = kinds[-1].class_traits()["limit"]
-    return "six messages came, and it shows four, five and six; another list shows all six."
+async def check(kind: Any) -> str:
+    """Read the HTML after one message, then after each of several others as a second one."""
+    the_class(kind, "NamedList", ipywidgets.HTML, "ipywidgets.HTML")
+    if not hasattr(kind, "add"):
+        raise NotYetError("a method `add`", "a class without it")
+    first = html_of(kind, ADA)
+    expect(bool(first), True, "the message on the page", "nothing at all: add to self.value")
+    in_bold(first, "Ada", "")
+    expect(ADA[1] in text_of(first), True, "“hello” after the name", f"“{text_of(first)}”")
+    tags = Counter(TAG.findall(html_of(kind, ADA, SAID[0])))
+    for name, message in SAID:
+        html = html_of(kind, ADA, (name, message))
+        words = f"the message “{message}”" if name == "Grace" else f"the name “{name}”"
+        for tag in Counter(TAG.findall(html)) - tags:
+            raise NotYetError(f"{words} to be only text", f"an element <{tag}>")
+        in_bold(html, "Ada", " after a second message")
+        in_bold(html, name, "")
+        text = text_of(html)
+        expect(message in text, True, f"{words} on the page", f"“{text}”{wrongly(message, text)}")
+    return "a name and a message that were programs are now only text, and nothing ran."
 
 
-def add(messages: Any, number: int) -> tuple[str, ...]:
-    """Add a message to a list; return the texts that the list then shows."""
-    messages.add(Message(TEXTS[number - 1], id=number, name="Grace"))
-    return tuple(message["message"] for message in messages.messages)
+def html_of(kind: Any, *messages: tuple[str, str]) -> str:
+    """Return the HTML of a new list after these messages, each a name and a text."""
+    widget = kind()
+    for name, message in messages:
+        plain(widget.add(name, message), "add")
+    widget.close()
+    return str(widget.value)
 
 
-def no_trait(small: Any, kind: type) -> str:
-    """Return a remark if `small` was given an attribute that a MessageList does not use."""
-    for name in vars(small):
-        if type(small) is kind and name[0] != "_" and not hasattr(kind, name):
-            return f". MessageList has no trait `{name}`"
-    return ""
+def text_of(html: str) -> str:
+    """Return the text that some HTML shows."""
+    return unescape(TAG.sub("", html))
+
+
+def in_bold(html: str, name: str, when: str) -> None:
+    """Raise NotYetError unless a name is bold."""
+    bold = [text_of(found[1]).strip(" :") for found in BOLD.findall(html)]
+    others = [words for words in bold if words != "Ada"]
+    came = listed(others, f"no bold text in “{text_of(html)}”") + wrongly(name, *others)
+    expect(name in bold, True, f"the name “{name}” in bold{when}", came)
+
+
+def wrongly(wanted: str, *texts: str) -> str:
+    """Return a remark on how a text was escaped, if that is what is wrong with it."""
+    if any("escape(" in text for text in texts):
+        return ": the call of `escape` stands outside the braces, so it is only text"
+    if any(wanted in unescape(text) != text for text in texts):
+        return ": it was escaped twice"
+    plain = unescape(wanted)
+    missed = plain != wanted and any(plain in text for text in texts)
+    return ": its & was not escaped" if missed else ""

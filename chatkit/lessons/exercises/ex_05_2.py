@@ -1,211 +1,192 @@
 """Exercise 05-2: a chat that counts its messages."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from html import unescape
 from typing import Any
 
-from chatkit.lessons.engine.expect import NotYetError, only_functions, shown, the_class
-from chatkit.lessons.engine.serving import chat_clients, chat_server, soon
+import ipywidgets
 
-TASK = "Let the status line count the messages: `1 message`, then `2 messages` and so on."
-STUB = '''
+from chatkit.guide.client import Client
+from chatkit.guide.server import Server
+from chatkit.lessons.engine.expect import (
+    NotYetError,
+    expect,
+    listed,
+    overrides,
+    plain_def,
+    shown,
+    the_class,
+)
+from chatkit.lessons.engine.serving import in_time
+
+TASK = "After each message, let the state say how many have come, such as `Messages: 2`."
+STUB = """
 class CountingChat(ChatWidget):
     count = 0
 
-    def __init__(self, url, name=""):
-        super().__init__(url, name)
-        self.client.on_message(self.heard)
-
-    def heard(self, message):
-        """Your code here."""
-'''
+    def show(self, frame):
+        super().show(frame)
+"""
 HINTS = (
-    "Add one to self.count. self.show(kind, words) writes the line, and the kind `connected` makes "
-    "its dot green.",
-    'Write `self.count += 1`, then self.show("connected", f"{self.count} messages"), and '
-    "`message` without its s where the count is one.",
+    "`show` gets every frame, and an error is a frame too. Only a message has the key `message`. "
+    "`self.say` changes the state.",
+    "Keep `super().show(frame)`, which shows the frame. Below it, count only "
+    '`if "message" in frame`, and give `self.say` an f-string with the number.',
 )
 SOLUTION = """
 class CountingChat(ChatWidget):
     count = 0
 
-    def __init__(self, url, name=""):
-        super().__init__(url, name)
-        self.client.on_message(self.heard)
-
-    def heard(self, message):
-        self.count += 1
-        self.show("connected", f"{self.count} message{'s' if self.count > 1 else ''}")
+    def show(self, frame):
+        super().show(frame)
+        if "message" in frame:
+            self.count += 1
+            self.say(f"Messages: {self.count}")
 """
-SHOW = "self.show(\"connected\", f\"{self.count} message{'s' if self.count > 1 else ''}\")"
+SAY = 'self.say(f"Messages: {self.count}")'
+IF = f'        if "message" in frame:\n            self.count += 1\n            {SAY}'
 WRONG = {
-    "always 1": (
-        "{self.count} message",
-        "1 message",
-        "`2 messages` as the whole status line.*what came: `1 messages`",
+    "always 1": ("{self.count}", "1", "`Messages: 2` as the state; what came: `Messages: 1`"),
+    "errors counted": (
+        IF,
+        f"        self.count += 1\n        {SAY}",
+        "the server's error as the state; what came: `Messages: 13`",
     ),
-    "no s": (
-        "{'s' if self.count > 1 else ''}",
+    "errors counted in silence": (
+        IF,
+        f'        self.count += 1\n        if "message" in frame:\n            {SAY}',
+        "`Messages: 13` as the state; what came: `Messages: 14`",
+    ),
+    "empty messages not counted": (
+        'if "message" in frame',
+        'if frame.get("message")',
+        "`Messages: 12` as the state after an empty message; what came: `Messages: 11`",
+    ),
+    "errors not shown": (
+        "        super().show(frame)\n",
+        '        if "message" in frame:\n            super().show(frame)\n',
+        "the server's error as the state; what came: `Messages: 12`",
+    ),
+    "the messages in the list": (
+        "{self.count}",
+        "{len(self.list.messages)}",
+        "`Messages: 11` as the state; what came: `Messages: 10`",
+    ),
+    "no super": (
+        "        super().show(frame)\n",
         "",
-        "`2 messages` as the whole status line.*what came: `2 message`",
+        "the list to show “hello 1”; what came: an empty list",
     ),
-    "always an s": ("{'s' if self.count > 1 else ''}", "s", "`1 message` as.*came: `1 messages`"),
-    "the message's id": (
-        "self.count += 1",
-        "self.count = message.id",
-        "`10 messages` as the whole status line of a second chat.*came: `12 messages`",
-    ),
+    "from one": ("count = 0", "count = 1", "`Messages: 1` as the state; what came: `Messages: 2`"),
     "the class counts": (
         "self.count += 1",
         "CountingChat.count += 1",
-        "`10 messages` as the whole status line of a second chat.*came: `22 messages`",
-    ),
-    "the messages shown": (
-        "self.count += 1",
-        "self.count = len(self.list.messages)",
-        "`12 messages` as the whole status line.*came: `10 messages`",
-    ),
-    "from one": (
-        "count = 0",
-        "count = 1",
-        "`1 message` as the whole status line; what came: `2 messages`",
+        "`Messages: 1` as the state of a second chat; what came: `Messages: 1[45]`",
     ),
     "no self": ("self.count += 1", "count += 1", "raised UnboundLocalError in line"),
-    "a print": (SHOW, 'print(f"{self.count} messages")', "Connected as Ada.*printed: 1 messages"),
+    "a print": (SAY, 'print(f"Messages: {self.count}")', "came: `connected`.*printed: Messages: 1"),
     "the widget replaced": (
-        SHOW,
-        'self.status = f"{self.count} message"',
-        "the same widget as before; what came: '1 message': change its `value`",
+        SAY,
+        'self.state = f"Messages: {self.count}"',
+        "to stay a Label; what came: 'Messages: 1'",
     ),
-    "a new widget": (
-        SHOW,
-        'self.status = type(self.status)(f"{self.count} message")',
-        "the same widget as before; what came: a new one, which is not on the page",
-    ),
-    "more and more words": (
-        SHOW,
-        "self.status.value += f\"{self.count} message{'s' if self.count > 1 else ''}\"",
-        "`1 message` as the whole status line; what came: `Connected as Ada1 message`",
-    ),
-    "not its own": (
-        "        self.count += 1\n",
-        "        if message.name != self.client.name:\n            self.count += 1\n",
-        "`2 messages` as.* once Ada has written one herself; what came: `1 message`",
-    ),
-    "no parameter for the message": (
-        "heard(self, message)",
-        "heard(self)",
-        "`heard` is called with more values than its `def` accepts",
-    ),
-    "no words": (SHOW, 'self.show(f"{self.count} message")', "raised TypeError.*words"),
-    "called too early": ("(self.heard)", "(self.heard())", "hand over the function itself"),
-    "not registered": (
-        "        self.client.on_message(self.heard)\n",
-        "",
-        "came: `Connected as Ada`",
-    ),
+    "other words": ("Messages:", "Message", "`Messages: 1` as the state; what came: `Message 1`"),
+    "other code": ("{self.count}", "{self.counter}", "raised AttributeError.*mean `count`"),
+    "an async def": ("def show", "async def show", "a plain `def show`"),
+    "another method": ("def show", "def receive", "a method `show` in CountingChat"),
 }
 RIGHT = {
-    "set in __init__": ("(url, name)\n", "(url, name)\n        self.count = 0\n"),
-    "a coroutine": ("def heard", "async def heard"),
-    "the status itself": (
-        SHOW,
-        "self.status.value = '1 message' if self.count == 1 else f'<b>{self.count}</b> messages'",
+    "set in __init__": (
+        "    count = 0\n",
+        "    def __init__(self, url):\n        self.count = 0\n        super().__init__(url)\n",
     ),
-    "a generator": (
+    "the label itself": (SAY, 'self.state.value = f"Messages: {self.count}"'),
+    "match": (
+        IF,
+        '        match frame:\n            case {"message": _}:\n'
+        '                self.count += 1\n                self.say(f"Messages: {self.count}")',
+    ),
+    "an iterator": (
         """
 from itertools import count
 
 
 class CountingChat(ChatWidget):
-    def __init__(self, url, name=""):
-        super().__init__(url, name)
-        numbers = count(1)
-        self.client.on_message(lambda message: self.tell_count(next(numbers)))
+    def __init__(self, url):
+        self.numbers = count(1)
+        super().__init__(url)
 
-    def tell_count(self, number):
-        self.show("connected", "1 message" if number == 1 else str(number) + " messages")
-""",
-    ),
-    "another method": (
-        """
-class CountingChat(ChatWidget):
-    count = 0
-
-    def show_message(self, message):
-        super().show_message(message)
-        self.count += 1
-        self.show("connected", f"{self.count} message" + "s" * (self.count != 1))
+    def show(self, frame):
+        if frame.get("message") is not None:
+            self.say("Messages: " + str(next(self.numbers)))
+        super().show(frame)
 """,
     ),
 }
 
 
+REFUSED = "the server's error as the state"
+
+
 async def check(kind: Any) -> str:
-    """Read the line of a chat after each message, and that of a chat that comes later."""
+    """Read the state after each message, after an error, and in a second chat."""
     the_class(kind, "CountingChat", object, "ChatWidget")
-    async with (
-        chat_server(rate=None) as server,
-        chat_clients(server.url, "Grace") as (grace,),
-        chat(kind, server.url, "Ada") as ada,
-    ):
-        for sender, words, which in (
-            (grace, "1 message", ""),
-            (ada.client, "2 messages", " once Ada has written one herself"),
-            (grace, "3 messages", ""),
-        ):
-            await sender.send("hello")
-            await reads(ada, words, which)
-        for _ in range(9):
-            await grace.send("hello")
-        await reads(ada, "12 messages")
-        async with chat(kind, server.url, "Bob") as bob:
-            await reads(bob, "10 messages", " of a second chat, which got the last ten")
-            await grace.send("hello")
-            await reads(bob, "11 messages", " of a second chat, which got one more")
-            await reads(ada, "13 messages")
-    return "it counted from 1 message to 13 messages, and a second chat counted its own."
+    overrides(kind, "ChatWidget", "show")
+    plain_def(kind, "show")
+    server = Server()
+    server.start()
+    try:
+        async with Client(server.url) as grace, chat(kind, server.url) as first:
+            for number in range(1, 12):
+                await says(grace, f"hello {number}", first, number)
+            await says(grace, "", first, 12, " after an empty message")
+            await is_refused(first)
+            await says(grace, "after an error", first, 13)
+            async with chat(kind, server.url) as second:
+                await says(grace, "to both", second, 1, " of a second chat")
+                await says(grace, "to both again", first, 15)
+    finally:
+        await server.stop()
+    return "it counted fifteen messages and no errors, and a second chat counted its own."
 
 
 @asynccontextmanager
-async def chat(kind: Any, url: str, name: str) -> AsyncIterator[Any]:
-    """Make a widget and close it at the end."""
-    widget = kind(url, name)
+async def chat(kind: Any, url: str) -> AsyncIterator[Any]:
+    """Make a widget and wait until it is connected; close it at the end."""
+    widget, changed = kind(url), asyncio.Event()
+    widget.state.observe(lambda _: changed.set(), "value")
     try:
-        only_functions(widget.client)
+        await in_time(changed.wait(), "the chat to connect")
         yield widget
     finally:
-        widget.client.state_callbacks.clear()  # an answer may have spoilt its line
+        widget.state = ipywidgets.Label()  # an answer may have replaced it
         widget.close()
-        await asyncio.wrap_future(widget.leaving)
+        widget.reading.cancel()
+        await asyncio.wait([widget.reading])
 
 
-async def reads(widget: Any, words: str, which: str = "") -> None:
-    """Wait until a widget's line has the words; NotYetError says what it has instead."""
-    try:
-        await soon(until(widget, words))
-    except TimeoutError:
-        expected = f"`{words}` as the whole status line{which}"
-        raise NotYetError(expected, f"`{line_of(widget)}`") from None
-
-
-async def until(widget: Any, words: str) -> None:
-    """Return when a widget's line has the words."""
+async def says(client: Client, text: str, widget: Any, number: int, which: str = "") -> None:
+    """Send a message, and read the list and the state of a widget that receives it."""
     changed = asyncio.Event()
-    widget.status.observe(lambda _: changed.set(), "value")
-    while line_of(widget) != words:
-        await changed.wait()
-        changed.clear()
+    widget.list.observe(lambda _: changed.set(), "value")
+    widget.reading.add_done_callback(lambda _: changed.set())
+    before = listed(widget.list.messages[-1:], "an empty list")
+    await client.send(text)
+    await in_time(changed.wait(), f"the list to show “{text}”", before)
+    if widget.reading.done():
+        widget.reading.result()  # raises the answer's error
+    if not isinstance(widget.state, ipywidgets.Label):
+        raise NotYetError("self.state to stay a Label", f"{shown(widget.state)}: use self.say")
+    came, wanted = widget.state.value, f"Messages: {number}"
+    expect(came, wanted, f"`{wanted}` as the state{which}", f"`{came}`")
 
 
-def line_of(widget: Any) -> str:
-    """Return what a widget's line says."""
-    expected = "`self.status` to hold the same widget as before"
-    if not hasattr(widget.status, "value"):
-        raise NotYetError(expected, f"{shown(widget.status)}: change its `value`, or use self.show")
-    if widget.status not in widget.children:
-        raise NotYetError(expected, "a new one, which is not on the page: change its `value`")
-    return unescape(re.sub("<[^>]*>", "", widget.status.value)).strip()
+async def is_refused(widget: Any) -> None:
+    """Send a frame that the server refuses, and read its error in the state."""
+    changed = asyncio.Event()
+    widget.state.observe(lambda _: changed.set(), "value")
+    await widget.client.socket.write_message("{}")
+    await in_time(changed.wait(), REFUSED, f"`{widget.state.value}`")
+    came = widget.state.value
+    expect(came.startswith("Send an object"), True, REFUSED, f"`{came}`")

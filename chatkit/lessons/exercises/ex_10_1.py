@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from chatkit.broadcaster import Broadcaster
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.frames import text_frame
 from chatkit.lessons.engine.channels import Recorder
 from chatkit.lessons.engine.expect import NotYetError, plain_def, the_class
 from chatkit.lessons.engine.serving import soon, turns
-from chatkit.wire import text_frame
 
 TASK = "Let messages leave as soon as this turn of the loop is over, not some time later."
 STUB = """

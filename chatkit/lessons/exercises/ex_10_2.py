@@ -1,13 +1,13 @@
 """Exercise 10-2: send each channel, in one write, what the others have said."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from chatkit.broadcaster import Broadcaster
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.frames import text_frame
 from chatkit.lessons.engine.channels import Recorder
 from chatkit.lessons.engine.expect import NotYetError, listed, plain_def, the_class
 from chatkit.lessons.engine.serving import turns
-from chatkit.wire import text_frame
 
 TASK = (
     "Send each channel, in one write, what the others have said in this turn, in order. Don't "
@@ -23,12 +23,13 @@ class Others(Gatherer):
     def flush(self):
         arrived, self.arrived = self.arrived, []
         frames = b"".join(frame for frame, channel in arrived)
-        self.notify(tuple(self.channels), frames)  # everything to everyone: not yet
+        for channel in tuple(self.channels):
+            self.notify(channel, frames)  # everything to everyone: not yet
 """
 HINTS = (
     "Each channel of self.channels needs bytes of its own: the frames of the other channels.",
     "For each channel in tuple(self.channels), join the frames in `arrived` that came with "
-    "another channel. If there are any, call self.notify([channel], frames).",
+    "another channel. If there are any, call self.notify(channel, frames).",
 )
 SOLUTION = """
 class Others(Gatherer):
@@ -42,7 +43,7 @@ class Others(Gatherer):
         for channel in tuple(self.channels):
             frames = b"".join(frame for frame, by in arrived if by is not channel)
             if frames:
-                self.notify([channel], frames)
+                self.notify(channel, frames)
 """
 LOOP = SOLUTION.partition("self.arrived, []\n")[2].rstrip()
 WRONG = {
@@ -61,7 +62,8 @@ WRONG = {
         LOOP,
         """
         for frame, by in arrived:
-            self.notify_clients(frame, but=by)
+            for channel in self.channels - {by}:
+                self.notify(channel, frame)
 """,
         "in one write.*what came: [23] writes: “",
     ),
@@ -70,18 +72,19 @@ WRONG = {
         '""',
         r"raised TypeError in line \d+,.*Text and bytes are different: text\.encode\(\)",
     ),
-    "no list": (
-        "[channel], frames",
+    "a list": (
         "channel, frames",
-        r"raised TypeError in line \d+,.*`notify` takes several channels, such as \[channel\]",
+        "[channel], frames",
+        r"raised TypeError in line \d+, `self.notify\(\[channel\], frames\)`",
     ),
+    "the wrong way round": ("channel, frames", "frames, channel", "to get .*; what came: nothing"),
     "a list of frames": (
         'b"".join(frame for frame, by in arrived if by is not channel)',
         "[frame for frame, by in arrived if by is not channel]",
         r"to get .*; what came: a list, \[b'",
     ),
-    "everyone gets it": ("self.notify([channel], frames)", "self.notify_clients(frames)", "writes"),
-    "a print": ("self.notify([channel], frames)", "print(frames)", "nothing.*printed: b'"),
+    "everyone gets it": ("self.notify(channel, frames)", "self.notify_clients(frames)", "writes"),
+    "a print": ("self.notify(channel, frames)", "print(frames)", "nothing.*printed: b'"),
     "a loop over the live set": (
         "tuple(self.channels)",
         "self.channels",
@@ -94,7 +97,7 @@ WRONG = {
     ),
     "no channel": ("frame, channel):", "frame):", "`say` is called with more values"),
     "past `notify`": (
-        "self.notify([channel], frames)",
+        "self.notify(channel, frames)",
         "channel.send(frames)",
         r"raised BrokenPipeError in line \d+, `channel.send.*broken: `self.notify` drops such",
     ),
@@ -107,19 +110,18 @@ WRONG = {
         LOOP,
         """
         speakers = {by for _, by in arrived}
-        self.notify(self.channels - speakers, b"".join(frame for frame, _ in arrived))
-        for channel in speakers:
+        for channel in self.channels | speakers:
             if frames := b"".join(frame for frame, by in arrived if by is not channel):
-                self.notify([channel], frames)
+                self.notify(channel, frames)
 """,
         "Expected Dan to get nothing, if .* and Dan leaves; what came: “ok”",
     ),
     "None for nothing": (
-        "            if frames:\n                self.notify([channel], frames)",
-        "            self.notify([channel], frames or None)",
+        "            if frames:\n                self.notify(channel, frames)",
+        "            self.notify(channel, frames or None)",
         "Cy to get nothing.*`None` was written: leave the call out",
     ),
-    "the wrong method": ("self.notify(", "self.notify_clients(", "a list of channels, where"),
+    "the wrong method": ("self.notify(", "self.notify_clients(", r"raised TypeError in line \d+"),
 }
 RIGHT = {
     "a loop that collects": (
@@ -131,7 +133,7 @@ RIGHT = {
                 if by != channel:
                     frames += frame
             if len(frames) > 0:
-                self.notify((channel,), frames)
+                self.notify(channel, frames)
 """,
     ),
     "a dict of bytes": (
@@ -143,7 +145,7 @@ RIGHT = {
                 mailboxes[channel].extend(frame)
         for channel, frames in mailboxes.items():
             if frames:
-                self.notify({channel}, bytes(frames))
+                self.notify(channel, bytes(frames))
 """,
     ),
     "a task": (
@@ -177,7 +179,7 @@ TURNS = (
 
 
 class Person(Recorder):
-    """A channel that can break, and that is no list of channels."""
+    """A channel that can break."""
 
     broken = False
 
@@ -186,9 +188,6 @@ class Person(Recorder):
         if self.broken:
             raise BrokenPipeError("it is broken: `self.notify` drops such a channel, and goes on")
         super().send(frames)
-
-    def __iter__(self) -> Iterator[Any]:
-        raise TypeError("`notify` takes several channels, such as [channel], and this is one")
 
 
 async def turn(
@@ -229,6 +228,4 @@ def in_words(channel: Recorder) -> str:
     for frames in channel.writes:
         if frames is None:
             return "`None` was written: leave the call out"
-        if isinstance(frames, list) and isinstance(frames[0], Recorder):
-            return "a list of channels, where the bytes belong: `notify` takes both"
     return channel.in_words()

@@ -9,11 +9,11 @@ from unittest.mock import patch
 
 from tornado.websocket import WebSocketHandler
 
-from chatkit.broadcaster import Broadcaster
+from chatkit.guide.broadcaster import Broadcaster
+from chatkit.guide.frames import read_frames, text_frame
 from chatkit.lessons.engine.channels import texts_of
 from chatkit.lessons.engine.expect import NotYetError, listed, plain_def, the_class
 from chatkit.lessons.engine.serving import clients_of, in_time, soon, turns
-from chatkit.wire import read_frames, text_frame
 
 TASK = (
     "Keep all frames whole and in order for a client that reads slowly, and still send straight to "
