@@ -74,7 +74,7 @@ class Server:
 def page_links(port: int) -> str:
     """Return links to a server's page, as HTML; the second leads through Jupyter. Lesson 03."""
     base = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
-    urls = {f"http://{HOST}:{port}/": "Open the chat", f"{base}proxy/{port}/": "through Jupyter"}
+    urls = {f"http://{HOST}:{port}/": "Open the chat", f"{base}proxy/{port}/": "go through Jupyter"}
     return " or ".join(f'<a href="{url}" target="_blank">{name}</a>' for url, name in urls.items())
 
 

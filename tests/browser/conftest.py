@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from chatkit.server import ChatServer, LaunchedServer
-from tests.browser import chromium
+from tests.browser import chromium, jupyterlab
 
 VIEWPORT = {"width": 1100, "height": 800}
 NewPage = Callable[..., Page]
@@ -27,6 +27,13 @@ def browser() -> Iterator[Browser]:
         browser = chromium.launch(playwright, executable)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyterlab.Lab]:
+    """A running JupyterLab on copies of the lessons."""
+    with jupyterlab.running(tmp_path_factory.mktemp("jupyterlab")) as lab:
+        yield lab
 
 
 @pytest.fixture

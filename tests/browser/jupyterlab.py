@@ -30,6 +30,8 @@ PRIVATE = (
     "JUPYTERLAB_SETTINGS_DIR",
     "JUPYTERLAB_WORKSPACES_DIR",
 )
+# JupyterLab's <body> has no height, and clips: axe-core would take all that it shows for hidden.
+BODY = "body { height: 100vh !important }"
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'  # it asks nobody outside
 OPTIONS = ["--no-browser", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
 LAB_OPTIONS = ["--ServerApp.log_level=ERROR", "--LabApp.expose_app_in_browser=True"]

@@ -37,14 +37,6 @@ NOTEBOOK = f"""() => {{{PANEL}
 SAVE = f"""async () => {{{PANEL}
   await panel.context.save();
 }}"""
-# JupyterLab's <body> has no height, and clips: axe-core would take all that it shows for hidden.
-BODY = "body { height: 100vh !important }"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyterlab.Lab]:
-    with jupyterlab.running(tmp_path_factory.mktemp("jupyterlab")) as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +231,7 @@ def test_the_widget_goes_on_after_the_page_was_reloaded(window: Page) -> None:
 
 
 def test_axe_finds_nothing_in_the_widget(lab: jupyterlab.Lab, window: Page) -> None:
-    style = window.add_style_tag(content=BODY)
+    style = window.add_style_tag(content=jupyterlab.BODY)
     say(widget(window), "Hello!")
     say(widget(window), "long" * 100)
     expect(messages(widget(window))).to_have_count(2)

@@ -36,14 +36,6 @@ display(
     server,
 )
 """
-# JupyterLab's <body> has no height, and clips: axe-core would take all that it shows for hidden.
-BODY = "body { height: 100vh !important }"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyterlab.Lab]:
-    with jupyterlab.running(tmp_path_factory.mktemp("jupyterlab")) as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +132,7 @@ def test_axe_finds_nothing_in_the_widget_the_frame_and_the_lessons_pictures(
     lab: jupyterlab.Lab, chat: list[Chatter], window: Page, forgiven: list[str]
 ) -> None:
     forgiven.append("net::ERR_CONNECTION_REFUSED")
-    style = window.add_style_tag(content=BODY)
+    style = window.add_style_tag(content=jupyterlab.BODY)
     widget, bob = chat[1].place, chat[2].place
     frame = window.locator(FRAME).element_handle().content_frame()
     assert isinstance(bob, Page)

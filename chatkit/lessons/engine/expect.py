@@ -13,7 +13,6 @@ from inspect import (
 )
 from typing import Any, TypeVar, cast
 
-from chatkit.client import ChatClient
 from chatkit.lessons.engine import intercept
 from chatkit.lessons.engine.trial import WrongError
 
@@ -171,16 +170,6 @@ def no_yield(function: Any, name: str) -> None:
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         came = "a generator: a call of it runs none of its lines"
         raise NotYetError(f"{name} to have no `yield`", came)
-
-
-def only_functions(client: ChatClient) -> None:
-    """Raise NotYetError if `on_message` was given what a function returned: nothing can call it."""
-    for callback in client.message_callbacks:
-        if iscoroutine(callback):
-            callback.close()
-        if not callable(callback):
-            came = "what a call of it returned: leave its `()` out"
-            raise NotYetError("client.on_message to be given a function", came)
 
 
 def has_raised() -> bool:

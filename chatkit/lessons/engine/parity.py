@@ -202,11 +202,12 @@ def home_of(name: str, cells: list[str]) -> str:
     If several have, it is the one in the caption of the last cell that defines it. Raise
     LookupError if none has.
     """
-    homes = [module for module in modules() if name in package_definitions(module)]
-    built = [caption_of(cell) for cell in cells if part_of(name, learned([cell]))]
-    if not homes:
-        raise LookupError(f"chatkit has no {name!r} to compare with.")
-    return next((module for module in reversed(built) if module in homes), homes[0])
+    built = [caption_of(cell) for cell in reversed(cells) if part_of(name, learned([cell]))]
+    captioned = [module for module in built if module in modules()]
+    for module in (*captioned, *modules()):
+        if name in package_definitions(module):
+            return module
+    raise LookupError(f"chatkit has no {name!r} to compare with.")
 
 
 @cache
